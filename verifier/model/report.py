@@ -1,0 +1,68 @@
+"""A report: the verdict of one check of one device, and all it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from verifier.model.device import DeviceName
+from verifier.model.drift import Drift
+from verifier.model.snapshot import Exchange, NotAsked
+from verifier.model.words import Criticality, Evidence, Kind, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    name: str
+    kind: Kind
+    criticality: Criticality
+    expected: int
+    """Members the baseline holds."""
+    read: int
+    """Members read now, `unread` ones not counted."""
+    unread: int
+    drifted: int
+    masked: int
+    """Members read but not compared, because the profile's signed mask names them."""
+    weakest: Evidence
+    manifest_sha256: str
+    """Over all readings of this item, so that two reports can be compared without listing them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRef:
+    """Which baseline was compared with: its serial and the SHA-256 of its envelope."""
+
+    serial: int
+    sha256: str
+    approved_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Members compared, of all that should have been."""
+
+    compared: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    device: DeviceName
+    verdict: Verdict
+    started: datetime
+    ended: datetime
+    profile: str
+    profile_version: int
+    profile_digest: str
+    baseline: BaselineRef
+    coverage: Coverage
+    items: tuple[ItemResult, ...]
+    drifts: tuple[Drift, ...]
+    not_asked: tuple[NotAsked, ...]
+    notes: tuple[str, ...]
+    exchange: Exchange
+    tool: str
+    """`crane-verify 0.1.0`"""
+    previous: str
+    """SHA-256 of the newest entry of the record when this report was signed, 64 hex digits; empty for the first."""
