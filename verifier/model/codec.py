@@ -1,9 +1,9 @@
 """Values to JSON and back, strictly. One rule per kind of value, none per class.
 
 Dataclasses are objects with their field names; a field whose value is its own empty default (`""`, `0`, `()`, `None`,
-`False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, decimals are strings; there
-are no floats, since what is signed must mean the same to every reader. Reading back refuses unknown and missing fields, wrong types,
-duplicate keys and NaN, and says where.
+`False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, decimals are
+strings; there are no floats, since what is signed must mean the same to every reader. Reading back refuses unknown and
+missing fields, wrong types, duplicate keys and NaN, and says where.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class SshAddress:
 
 @dataclass(frozen=True, slots=True)
 class TlsTrust:
-    """How the other end of a Modbus/TCP Security line is recognised. The host name is always checked unless a pin alone is given."""
+    """How the other end of a Modbus/TCP Security line is recognised. The host name is checked unless only a pin is given."""
 
     server_name: str = ""
     authority: str = ""

@@ -181,7 +181,7 @@ Ask = FileTree | Facts | Parameters | Registers | Identification | ServerId | Fi
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One named step of normalising text: `line-ends`, `trailing-space`, `sort-lines`, or `drop-lines`/`drop-match` with a pattern."""
+    """One step of normalising: `line-ends`, `trailing-space`, `sort-lines`, or `drop-lines`, `drop-match` with a pattern."""
 
     name: str
     pattern: str = ""
