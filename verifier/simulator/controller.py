@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import threading
@@ -23,10 +24,10 @@ from verifier.simulator.listener import Listener
 class Controller:
     """Serves `root` as its file system to one user with one key. `with Controller(...) as device:` starts and stops it."""
 
-    def __init__(self, root: Path, user: str, authorized: str, host_key: paramiko.PKey) -> None:
+    def __init__(self, root: Path, user: str, authorized: str, host_key: Path) -> None:
         self.root, self.user = root, user
-        self._authorized = paramiko.PKey.from_type_string(authorized.split()[0], paramiko.util.b(_base64(authorized.split()[1])))
-        self._host_key = host_key
+        self._authorized = paramiko.PKey.from_type_string(authorized.split()[0], base64.b64decode(authorized.split()[1]))
+        self._host_key = paramiko.Ed25519Key(filename=str(host_key))
         self._listener = Listener(self._serve)
         self.port = self._listener.port
 
