@@ -1,4 +1,4 @@
-"""The demo crane STS-01: a controller (SSH), a hoist drive, a gateway with an anemometer (Modbus); and a visit that changes them."""
+"""The demo crane STS-01: a controller (SSH), a hoist drive, a gateway with an anemometer (Modbus); and who tampers with it."""
 
 from __future__ import annotations
 
