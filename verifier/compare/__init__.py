@@ -1,0 +1,1 @@
+"""Baseline against snapshot: pure functions, no clock, no disk."""

@@ -1,0 +1,48 @@
+"""Which of two version strings is the older one."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+_VERSION = re.compile(r"\s*[vV]?([0-9]{1,18}(?:\.[0-9]{1,18}){0,15})(.*?)\s*", re.DOTALL)
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+class Order(Enum):
+    """How a found version stands to the approved one."""
+
+    OLDER = "older"
+    SAME = "same"
+    NEWER = "newer"
+    UNKNOWN = "unknown"
+    """They cannot be put in order; they differ, and that is all we say."""
+
+
+def order(approved: str, found: str) -> Order:
+    """Compare dotted numbers as numbers, so that 03.10.08 is newer than 03.9.2 and the same as 3.10.8.
+
+    What follows the dotted numbers, such as `(22)` or `-rc1`, decides only between equal numbers, and only where it differs
+    in its numbers alone.
+    """
+    if approved == found:
+        return Order.SAME
+    before, after = _VERSION.fullmatch(approved), _VERSION.fullmatch(found)
+    if not before or not after:
+        return Order.UNKNOWN
+    first, second = _numbers(before[1]), _numbers(after[1])
+    longest = max(len(first), len(second))
+    first += (0,) * (longest - len(first))
+    second += (0,) * (longest - len(second))
+    if first != second:
+        return Order.OLDER if second < first else Order.NEWER
+    if _NUMBER.sub("#", before[2]) != _NUMBER.sub("#", after[2]):
+        return Order.UNKNOWN
+    first, second = _numbers(before[2]), _numbers(after[2])
+    if first == second:
+        return Order.SAME
+    return Order.OLDER if second < first else Order.NEWER
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in _NUMBER.findall(text))
