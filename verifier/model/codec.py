@@ -1,9 +1,9 @@
 """Values to JSON and back, strictly. One rule per kind of value, none per class.
 
 Dataclasses are objects with their field names; a field whose value is its own empty default (`""`, `0`, `()`, `None`,
-`False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, decimals are
-strings; there are no floats, since what is signed must mean the same to every reader. Reading back refuses unknown and
-missing fields, wrong types, duplicate keys and NaN, and says where.
+`False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, decimals and floats
+(paces and bounds of a profile) are strings; JSON's own floats do not occur, since what is signed must mean the same to every
+reader. Reading back refuses unknown and missing fields, wrong types, duplicate keys and NaN, and says where.
 """
 
 from __future__ import annotations
@@ -138,6 +138,8 @@ def _encoder(cls: type) -> Encoder:
         return time_text
     if cls is Decimal:
         return str
+    if cls is float:
+        return repr
     if issubclass(cls, Mapping):
         return lambda value: {key: _encoder(type(each))(each) for key, each in value.items()}
     raise TypeError(f"no rule for {cls}")
@@ -186,6 +188,8 @@ def _decoder(hint: Any) -> Decoder:
         return lambda data, at: _converted(_time, _typed(str, data, at), at)
     if hint is Decimal:
         return lambda data, at: _converted(_decimal, _typed(str, data, at), at)
+    if hint is float:
+        return lambda data, at: float(_converted(_decimal, _typed(str, data, at), at))
     raise TypeError(f"no rule for {hint}")
 
 

@@ -18,12 +18,15 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from verifier.model import member
 from verifier.model.device import Secret, Window
+from verifier.model.profile import Rule
 
 LONGEST = 1000
 """Characters of any one text."""
 LONGEST_EXPRESSION = 500
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_STEPS = ("line-ends", "trailing-space", "sort-lines")
+_STEPS_WITH_PATTERN = ("drop-lines", "drop-match")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BYTES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
@@ -55,6 +58,28 @@ def _name(value: object) -> str:
             "use letters, digits, `-`, `_` and `.`, begin with a letter or digit, at most 64 characters",
         )
     return text
+
+
+def _label(value: object) -> str:
+    text = _text(value, "hoist overload trip")
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 ._()/+-]{0,78}[A-Za-z0-9.)+])?", text):
+        raise ValueError(
+            f'"{text[:64]}" cannot be a name here',
+            "use letters, digits, spaces and . _ ( ) / + -, begin with a letter or digit, at most 80 characters",
+        )
+    return text
+
+
+def _step(value: object) -> Rule:
+    """`line-ends`, or `{drop-lines: "^# generated"}`."""
+    if isinstance(value, str) and value in _STEPS:
+        return Rule(value)
+    if isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))) in _STEPS_WITH_PATTERN:
+        return Rule(name, _expression(value[name]))
+    raise ValueError(
+        "not a step of normalising",
+        f'write {", ".join(_STEPS)}, {{drop-lines: "^# generated"}} or {{drop-match: "generated at .*"}}',
+    )
 
 
 def _value_name(value: object) -> str:
@@ -273,6 +298,20 @@ def _as(read: Callable[[object], Any], **schema: Any) -> tuple[PlainValidator, W
 
 Line = Annotated[str, *_as(_line, type="string", minLength=1)]
 Name = Annotated[str, *_as(_name, type="string", pattern=f"^{NAME}$", maxLength=64)]
+Label = Annotated[str, *_as(_label, type="string", pattern="^[A-Za-z0-9]", maxLength=80)]
+NormaliseStep = Annotated[
+    Rule,
+    *_as(
+        _step,
+        oneOf=[
+            {"enum": list(_STEPS)},
+            *(
+                {"type": "object", "properties": {name: {"type": "string"}}, "required": [name], "additionalProperties": False}
+                for name in _STEPS_WITH_PATTERN
+            ),
+        ],
+    ),
+]
 ValueName = Annotated[str, *_as(_value_name, type="string", pattern="^[a-z][a-z0-9_]*$")]
 Given = Annotated[str | int, *_as(_given, type=["string", "integer"])]
 FactName = Annotated[str, *_as(_fact_name, type="string", pattern="^[a-z][a-z0-9 _-]*$")]

@@ -106,12 +106,14 @@ class _Reading:
             if filling.faults:
                 self.faults += filling.faults
             else:
-                yield from self._device(name, node, entry)
+                at = own.entry(entry.key) or crane
+                yield from self._device(name, node, entry, at.place)
         for key, value in values.items():
             if key not in used:
                 self._unused(crane, key, value)
 
-    def _device(self, name: DeviceName, node: Node, entry: Entry) -> Iterator[Device]:
+    def _device(self, name: DeviceName, node: Node, entry: Entry, at: Place) -> Iterator[Device]:
+        """`at` is the place in the crane itself, where the device may stand only in the group."""
         shape = checked(DeviceShape, node, where=name.device)
         if isinstance(shape, tuple):
             # a key that is missing from the whole device has no line of its own but the device's
@@ -140,13 +142,13 @@ class _Reading:
         if where in self._taken:
             other, line = self._taken[where]
             self._fault(
-                entry.place,
+                at,
                 f"{name} has the address of {other} (line {line}): {where}",
                 "each device stands in the inventory once; correct one of the two",
             )
             return
         if where:
-            self._taken[where] = (name, entry.place.line)
+            self._taken[where] = (name, at.line)
         yield Device(name, address, shape.profile, shape.every, shape.window, shape.facts)
 
     def _group(self, crane: Entry, groups: Mapping) -> Mapping:

@@ -89,8 +89,9 @@ def _words(shape: type[Shape], found: Any, steps: tuple[Step, ...], where: str) 
             meant = near(str(steps[-1]), known)
             return f"unknown key `{steps[-1]}`", f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
         case "missing":
-            inside = f" in `{_name(steps[:-1])}`" if len(steps) > 1 else ""
-            return f"`{steps[-1]}` is missing{inside}{f' of {where}' if where else ''}", f"add `{steps[-1]}: ...`"
+            above = _name(steps[:-1])
+            inside = f" in `{above}`{f' of {where}' if where else ''}" if above else f" for {where}" if where else ""
+            return f"`{steps[-1]}` is missing{inside}", f"add `{steps[-1]}: ...`"
         case "value_error":
             words = context["error"].args
             return f"{name}: {words[0]}" if name else words[0], words[1] if len(words) > 1 else ""
