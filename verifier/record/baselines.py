@@ -1,0 +1,121 @@
+"""Baselines on disk: proposals on their way to approval, the approved one of each device, and their history in the log."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import TrustError
+from verifier.model.baseline import Baseline
+from verifier.model.device import DeviceName
+from verifier.record.acceptance import Acceptances
+from verifier.record.files import read_whole, remove, write_whole
+from verifier.record.log import Entry, Log
+from verifier.record.names import device_path
+from verifier.trust.baseline_rules import Accepted, succeeds
+from verifier.trust.envelope import opened
+from verifier.trust.statement import BASELINE, kind_of, read
+from verifier.trust.verify import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    folder: Path
+    proposals: Path
+    log: Log
+
+    def propose(self, device: DeviceName, envelope: bytes) -> Path:
+        """Put a proposal where its signers find it, replacing an earlier one; gives the path.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        path = self.proposed_path(device)
+        write_whole(path, envelope)
+        return path
+
+    def proposed(self, device: DeviceName) -> bytes | None:
+        """The proposal that waits for signatures; None: none does."""
+        return read_whole(self.proposed_path(device))
+
+    def drop_proposal(self, device: DeviceName) -> None:
+        """Forget the proposal, if there is one."""
+        remove(self.proposed_path(device))
+
+    def approved(self, device: DeviceName) -> bytes | None:
+        """The envelope of the newest approved baseline; None: none was ever approved. `trust.verify` comes next, always.
+
+        Raises:
+            TrustError: the log says that one was accepted, and its file is gone; or the log is not what it was.
+            RecordError: the disk refused.
+        """
+        accepted = self._acceptances.of(device)
+        data = read_whole(self.approved_path(device))
+        if accepted is None or (data is not None and _sha256(data) == accepted.sha256):
+            return data
+        proposal = self.proposed(device)
+        if proposal is not None and _sha256(proposal) == accepted.sha256:
+            self._settle(device, proposal)  # `accept` was killed after the log had it
+            return proposal
+        if data is None:
+            raise TrustError(
+                f"the approved baseline of {device} is gone; entry {accepted.sequence} of the log holds it",
+                f"find out who removed {self.approved_path(device)}, and copy that entry back to it",
+            )
+        return data
+
+    def accepted(self, device: DeviceName) -> Accepted | None:
+        """Serial and digest of the newest baseline ever accepted, for `trust.baseline_rules`; None: none was."""
+        found = self._acceptances.of(device)
+        return found.accepted if found else None
+
+    def accept(self, baseline: Verified[Baseline]) -> Entry:
+        """Make a verified baseline the one in force: into the log first, then into its place. Gives its entry.
+
+        Raises:
+            TrustError: it does not follow on the newest accepted one; looked at again while nobody else can accept one.
+            RecordError: the disk refused. Then either nothing happened, or the next `approved` completes it.
+        """
+        device = baseline.value.snapshot.device
+        succeeds(baseline, device, self.accepted(device))
+        if self.proposed(device) != baseline.envelope:
+            self.propose(device, baseline.envelope)
+
+        def make(_: str) -> bytes:
+            succeeds(baseline, device, self.accepted(device))
+            return baseline.envelope
+
+        entry = self.log.append(make)
+        self._settle(device, baseline.envelope)
+        return entry
+
+    def history(self, device: DeviceName) -> tuple[Entry, ...]:
+        """The entries of the log that hold this device's baselines, oldest first. Reads the whole log.
+
+        Raises:
+            TrustError: an entry cannot be read.
+        """
+        return tuple(entry for entry in self.log.entries() if self._is_of(device, entry))
+
+    def approved_path(self, device: DeviceName) -> Path:
+        return device_path(self.folder, device, ".json")
+
+    def proposed_path(self, device: DeviceName) -> Path:
+        return device_path(self.proposals, device, ".json")
+
+    @property
+    def _acceptances(self) -> Acceptances:
+        return Acceptances(self.folder / ".accepted.json", self.log)
+
+    def _settle(self, device: DeviceName, envelope: bytes) -> None:
+        write_whole(self.approved_path(device), envelope)
+        self.drop_proposal(device)
+
+    def _is_of(self, device: DeviceName, entry: Entry) -> bool:
+        payload = opened(self.log.read(entry.sequence)).payload
+        return kind_of(payload) is BASELINE and read(BASELINE, payload).snapshot.device == device
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,226 @@
+"""The log: every signed statement of a site, one after the other, never changed, never removed.
+
+An entry is one file under `entries/`, named by its sequence (from 0) and holding an envelope byte for byte. Folders hold at most
+a thousand names, so finding the newest costs three listings, however long the log is. Callers see `append`, `read`, `entries`,
+`newest` and `verify`; what proves the history may change behind these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import RecordError, TrustError
+from verifier.record.files import clear_partials, force_names, read_whole, refusals, write_new
+from verifier.record.lock import locked
+from verifier.trust.envelope import opened
+from verifier.trust.statement import kind_of, read
+
+WAIT = 60.0
+"""Seconds to wait for another writer; one append takes milliseconds."""
+MOST_ENTRIES = 10**9
+PER_FOLDER = 1000
+_FOLDER = re.compile(r"\d{3}")
+_ENTRY = re.compile(r"(\d{9})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    sequence: int
+    """From 0, without gaps."""
+    sha256: str
+    """Of the envelope, 64 hex digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An entry that must have been there is not."""
+
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"entry {self.sequence} is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An entry is there and is no statement that can be read."""
+
+    sequence: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"entry {self.sequence} is broken: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfChain:
+    """An entry names another one before it than the one that is there: one of the two was changed, or entries were moved."""
+
+    sequence: int
+    named: str
+    there: str
+
+    def __str__(self) -> str:
+        return (
+            f"entry {self.sequence} names {self.named[:16] or 'nothing'} before it, and {self.there[:16] or 'nothing'} is there"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Something lies among the entries that is none."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is not an entry of the log"
+
+
+Finding = Gap | Broken | OutOfChain | Stranger
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    folder: Path
+
+    def append(self, make: Callable[[str], bytes], wait_seconds: float = WAIT) -> Entry:
+        """Add one entry. When this returns, the entry will survive a power cut; when it raises, the log is what it was.
+
+        `make` gets the SHA-256 of the newest entry (empty for the first) and gives the envelope; nobody else appends meanwhile.
+
+        Raises:
+            RecordError: the disk refused, or another run holds the log.
+        """
+        with locked(self.folder / ".lock", wait_seconds):
+            before = self.newest()
+            envelope = make(before.sha256 if before else "")
+            sequence = before.sequence + 1 if before else 0
+            write_new(self._path(sequence), envelope, staging=self._staging)
+            if sequence % PER_FOLDER == 0:
+                self._force_folders(sequence)
+            return Entry(sequence, hashlib.sha256(envelope).hexdigest())
+
+    def newest(self) -> Entry | None:
+        """The last entry; None: the log is empty.
+
+        Raises:
+            RecordError: the log cannot be read.
+        """
+        length = self.length()
+        return self._entry(length - 1) if length else None
+
+    def length(self) -> int:
+        """How many entries there are, told from the name of the newest.
+
+        Raises:
+            RecordError: the log cannot be read.
+        """
+        for millions in _descending(self._entries, _FOLDER):
+            for thousands in _descending(millions, _FOLDER):
+                for path in _descending(thousands, _ENTRY):
+                    return int(path.stem) + 1
+        return 0
+
+    def read(self, sequence: int) -> bytes:
+        """The envelope of one entry.
+
+        Raises:
+            RecordError: there is no such entry, or it cannot be read.
+        """
+        data = read_whole(self._path(sequence)) if 0 <= sequence < MOST_ENTRIES else None
+        if data is None:
+            raise RecordError(f"the log {self.folder} has no entry {sequence}", "`crane-verify log verify` says what is missing")
+        return data
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Every entry from `start` on, oldest first.
+
+        Raises:
+            RecordError: one is missing, or cannot be read.
+        """
+        for sequence in range(start, self.length()):
+            yield self._entry(sequence)
+
+    def verify(self) -> tuple[Finding, ...]:
+        """Everything that is wrong with the log as such; nothing: it has no gap, every entry can be read, the chain holds.
+
+        Signatures are for `trust.verify`: who might sign what is not the log's to know.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        findings: list[Finding] = [Stranger(str(path)) for path in self._strangers()]
+        before = ""
+        for sequence in range(self.length()):
+            envelope = read_whole(self._path(sequence))
+            if envelope is None:
+                findings.append(Gap(sequence))
+                before = "?"
+                continue
+            findings += _entry_findings(sequence, envelope, before)
+            before = hashlib.sha256(envelope).hexdigest()
+        return tuple(findings)
+
+    def clear_partials(self) -> tuple[Path, ...]:
+        """Remove what killed runs left behind. Gives what was removed."""
+        return clear_partials(self._staging)
+
+    @property
+    def _entries(self) -> Path:
+        return self.folder / "entries"
+
+    @property
+    def _staging(self) -> Path:
+        return self.folder / "partial"
+
+    def _force_folders(self, sequence: int) -> None:
+        """For the first entry of a folder: a killed run may have made names before that are not on disk yet."""
+        path = self._path(sequence)
+        with refusals("write", path):
+            for folder in (path.parent.parent, self._entries, self.folder):
+                force_names(folder)
+            if sequence:
+                force_names(self._path(sequence - 1).parent)
+
+    def _path(self, sequence: int) -> Path:
+        """`entries/000/017/000017042.json`."""
+        name = f"{sequence:09}"
+        return self._entries / name[:3] / name[3:6] / f"{name}.json"
+
+    def _entry(self, sequence: int) -> Entry:
+        return Entry(sequence, hashlib.sha256(self.read(sequence)).hexdigest())
+
+    def _strangers(self) -> Iterator[Path]:
+        with refusals("read", self._entries):
+            for path in sorted(self._entries.rglob("*")):
+                entry = _ENTRY.fullmatch(path.name)
+                in_place = path == self._path(int(entry[1])) and path.is_file() if entry else _FOLDER.fullmatch(path.name)
+                if not in_place or path.is_symlink() or (not entry and not path.is_dir()):
+                    yield path
+
+
+def _entry_findings(sequence: int, envelope: bytes, before: str) -> Iterator[Finding]:
+    try:
+        payload = opened(envelope).payload
+        kind = kind_of(payload)
+        named = kind.previous(read(kind, payload))
+    except TrustError as error:
+        yield Broken(sequence, str(error))
+        return
+    for previous in named:
+        if previous != before:
+            yield OutOfChain(sequence, previous, before)
+
+
+def _descending(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """What the folder holds under such names, highest first."""
+    with refusals("read", folder):
+        try:
+            found = [path for path in folder.iterdir() if names.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+    return sorted(found, reverse=True)

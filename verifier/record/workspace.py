@@ -1,0 +1,95 @@
+"""A workspace: the folder that holds everything of one port (design, section 5), and where in it each thing lies."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifier.errors import TrustError
+from verifier.model.device import DeviceName
+from verifier.record.baselines import Baselines
+from verifier.record.blobs import Blobs
+from verifier.record.files import clear_partials, read_whole, write_whole
+from verifier.record.lock import locked
+from verifier.record.log import Log
+from verifier.record.names import device_path
+from verifier.trust.policy import Policy, policy_bytes, read_policy
+
+DEVICE_WAIT = 30.0
+"""Seconds to wait for another run that is asking the same device."""
+
+NOT_KEPT = ".locks/\n*.partial\n"
+"""For the workspace's `.gitignore`: what lies in it and is no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    root: Path
+
+    @property
+    def inventory(self) -> Path:
+        return self.root / "inventory.yaml"
+
+    @property
+    def profiles(self) -> Path:
+        return self.root / "profiles"
+
+    @property
+    def trust(self) -> Path:
+        return self.root / "trust"
+
+    @property
+    def policy_path(self) -> Path:
+        return self.trust / "policy.json"
+
+    @property
+    def log(self) -> Log:
+        return Log(self.root / "log")
+
+    @property
+    def blobs(self) -> Blobs:
+        return Blobs(self.root / "blobs")
+
+    @property
+    def baselines(self) -> Baselines:
+        return Baselines(self.root / "baselines", self.root / "proposed", self.log)
+
+    def policy(self) -> Policy:
+        """Who may sign what.
+
+        Raises:
+            TrustError: there is no policy, or it is one that nobody should follow.
+        """
+        data = read_whole(self.policy_path)
+        if data is None:
+            raise TrustError(
+                f"there is no {self.policy_path}, so nobody is trusted", "`crane-verify init` makes one with your key"
+            )
+        return read_policy(data)
+
+    def write_policy(self, policy: Policy) -> None:
+        """Put this policy in force."""
+        write_whole(self.policy_path, policy_bytes(policy))
+
+    def kept_text(self, digest: str) -> bytes | None:
+        """The redacted text kept under a digest, for diffs; None: it is not here, or no longer what it was, and is not shown."""
+        with contextlib.suppress(TrustError):
+            return self.blobs.find(digest)
+        return None
+
+    def device_lock(self, name: DeviceName, wait_seconds: float = DEVICE_WAIT) -> AbstractContextManager[None]:
+        """Be alone with a device: two runs never ask one device at the same time.
+
+        Raises:
+            RecordError: another run held it all the while, and which.
+        """
+        return locked(device_path(self.root / ".locks", name, ".lock"), wait_seconds)
+
+    def clear_partials(self) -> tuple[Path, ...]:
+        """Remove what killed runs left half written, and nothing that is being written now. Gives what was removed."""
+        trees = [self.root / "baselines", self.root / "proposed"]
+        folders = [self.root, self.trust, *trees, *(path for tree in trees for path in sorted(tree.rglob("*/")))]
+        left = [path for folder in folders for path in clear_partials(folder)]
+        return (*left, *self.log.clear_partials(), *self.blobs.clear_partials())

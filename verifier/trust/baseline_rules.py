@@ -1,0 +1,115 @@
+"""Which baseline is the one in force: right device, never an older one, an unbroken line of succession. All pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from verifier.errors import TrustError
+from verifier.model.baseline import Baseline
+from verifier.model.device import DeviceName
+from verifier.model.drift import Difference
+from verifier.trust.verify import Verified
+
+NEVER_BACK = "put the newest approved baseline back; to return to an older state, approve it anew with the next serial"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The newest baseline of a device that was ever accepted here."""
+
+    serial: int
+    sha256: str
+    """Of its envelope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The baseline has not run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The baseline has run out. It is still compared with; the report says so."""
+
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"the baseline was approved until {self.since:%Y-%m-%d %H:%M} UTC and has run out; have it approved anew"
+
+
+Freshness = Fresh | Stale
+
+
+def current(baseline: Verified[Baseline], device: DeviceName, accepted: Accepted | None) -> Baseline:
+    """The baseline, if it is this device's and the one in force.
+
+    `accepted` is what was last accepted for the device; None: nothing yet, and then any serial begins the line.
+
+    Raises:
+        TrustError: another device's, an older one, another with the same serial, or one that does not follow.
+    """
+    _of_device(baseline, device)
+    if accepted is None:
+        return baseline.value
+    serial = baseline.value.serial
+    if serial < accepted.serial:
+        raise TrustError(f"the baseline of {device} has serial {serial}, and {accepted.serial} was accepted before", NEVER_BACK)
+    if serial == accepted.serial and baseline.sha256 != accepted.sha256:
+        raise TrustError(
+            f"the baseline of {device} is not the one accepted as serial {serial}: same serial, other content", NEVER_BACK
+        )
+    if serial > accepted.serial:
+        return succeeds(baseline, device, accepted)
+    return baseline.value
+
+
+def succeeds(baseline: Verified[Baseline], device: DeviceName, accepted: Accepted | None) -> Baseline:
+    """The baseline, if it may become the next one: the next serial, naming by digest the one it replaces.
+
+    Raises:
+        TrustError: another device's, or it does not follow on the newest.
+    """
+    _of_device(baseline, device)
+    newest = accepted or Accepted(0, "")
+    new = baseline.value
+    if new.serial != newest.serial + 1:
+        raise TrustError(
+            f"the baseline of {device} has serial {new.serial}; the next one is {newest.serial + 1}",
+            "propose it again on top of the newest approved one",
+        )
+    if new.supersedes != newest.sha256:
+        raise TrustError(
+            f"the baseline of {device} replaces {new.supersedes[:16]}..., and the newest here is {newest.sha256[:16]}...",
+            "it was proposed on top of another baseline; propose it again on top of the newest approved one",
+        )
+    return new
+
+
+def freshness(baseline: Baseline, at: datetime) -> Freshness:
+    """Whether it has run out. That never stops a check: a stale comparison is worth more than none, and says so."""
+    if baseline.not_after is not None and at > baseline.not_after:
+        return Stale(baseline.not_after)
+    return Fresh()
+
+
+def profile_changes(baseline: Baseline, profile: str, version: int, digest: str) -> tuple[Difference, ...]:
+    """How the profile in use differs from the one the baseline was approved with; nothing: it is the same.
+
+    Any difference is drift: a wider mask would hide what the signers never agreed to hide.
+    """
+    approved = baseline.snapshot
+    pairs = (
+        ("profile", approved.profile, profile),
+        ("profile version", str(approved.profile_version), str(version)),
+        ("profile digest", approved.profile_digest, digest),
+    )
+    return tuple(Difference(what, before, after) for what, before, after in pairs if before != after)
+
+
+def _of_device(baseline: Verified[Baseline], device: DeviceName) -> None:
+    if baseline.value.snapshot.device != device:
+        raise TrustError(
+            f"the baseline is of {baseline.value.snapshot.device}, not of {device}",
+            "put the baseline of this device back in its place; two may have been swapped",
+        )

@@ -1,0 +1,179 @@
+"""The policy: whose keys are trusted, who holds which role, and how many of which role a kind of statement needs.
+
+A policy that could be misread does not exist: making one checks it, whether it comes from a file or from code. Its file,
+`trust/policy.json`, is written by machines and read by people. What replaces it later keeps `owner`, `roles_of` and `seats`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from verifier.errors import TrustError
+from verifier.model.codec import CodecError, dumps, loads
+from verifier.trust.keys import PublicKey
+from verifier.trust.quorum import Seat, seated
+from verifier.trust.statement import BASELINE, KINDS, REPORT
+
+ASK = "ask whoever set up trust for this site"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    owner: str
+    """The person or service that alone holds the other half: `A. Engineer`."""
+    public: PublicKey
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    """Later signatures do not count; earlier ones still do."""
+    compromised_since: datetime | None = None
+    """From here on, somebody else may have been signing with it."""
+
+    def refusal(self, at: datetime) -> str:
+        """Why a signature of this time does not count, in words; empty: it does."""
+        if self.compromised_since and at >= self.compromised_since:
+            return f"the key of {self.owner} counts as stolen since {self.compromised_since:%Y-%m-%d %H:%M} UTC"
+        if self.not_after and at > self.not_after:
+            return f"the key of {self.owner} was valid until {self.not_after:%Y-%m-%d %H:%M} UTC"
+        if self.not_before and at < self.not_before:
+            return f"the key of {self.owner} is valid from {self.not_before:%Y-%m-%d %H:%M} UTC only"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    name: str
+    members: tuple[str, ...]
+    """Owners of keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    statement: str
+    """The kind of statement: `baseline`, `report`."""
+    seats: tuple[Seat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    keys: tuple[TrustedKey, ...]
+    roles: tuple[Role, ...]
+    quorums: tuple[Quorum, ...]
+    format: int = 1
+    """Of the file. Another number is refused."""
+
+    def __post_init__(self) -> None:
+        if why := _refusal(self):
+            raise TrustError(f"the policy is refused: {why}", "correct trust/policy.json; until then nothing is trusted")
+
+    def owner(self, key_id: str) -> str:
+        """Whose key this is; empty for a stranger's."""
+        return next((key.owner for key in self.keys if key.public.key_id == key_id), "")
+
+    def roles_of(self, owner: str) -> frozenset[str]:
+        return frozenset(role.name for role in self.roles if owner in role.members)
+
+    def seats(self, statement: str) -> tuple[Seat, ...]:
+        """Who must sign this kind of statement.
+
+        Raises:
+            TrustError: the policy does not say. Then nobody can.
+        """
+        for quorum in self.quorums:
+            if quorum.statement == statement:
+                return quorum.seats
+        raise TrustError(f"the policy does not say who may sign a {statement}", ASK)
+
+
+def policy_bytes(policy: Policy) -> bytes:
+    """The policy as it stands in its file: one line."""
+    return dumps(policy) + b"\n"
+
+
+def read_policy(data: bytes) -> Policy:
+    """The policy in a file.
+
+    Raises:
+        TrustError: the file is not a policy, or the policy is one that nobody should follow.
+    """
+    try:
+        return loads(Policy, data)
+    except CodecError as error:
+        raise TrustError(f"the policy cannot be read: {error}", "restore trust/policy.json from a copy") from error
+
+
+def policy_for_one(name: str, public_key: PublicKey, collector_key: PublicKey) -> Policy:
+    """A small port: one engineer approves baselines, one machine signs reports. Both may use the same key."""
+    service = name if collector_key == public_key else "collector"
+    keys = {key: TrustedKey(owner, key) for owner, key in ((service, collector_key), (name, public_key))}
+    return Policy(
+        keys=tuple(keys.values()),
+        roles=(Role("engineer", (name,)), Role("collector", (service,))),
+        quorums=(Quorum(BASELINE.word, (Seat("engineer", 1),)), Quorum(REPORT.word, (Seat("collector", 1),))),
+    )
+
+
+def _refusal(policy: Policy) -> str:
+    """The first rule a policy breaks, in words; empty: none."""
+    owners = {key.owner for key in policy.keys}
+    roles = {role.name for role in policy.roles}
+    if policy.format != 1:
+        return f"its format is {policy.format}, and this version reads 1"
+    if not policy.quorums:
+        return "it names no quorum"
+    return (
+        _said_twice("key", (key.public.spki for key in policy.keys))
+        or _look_alike("person", owners)
+        or _said_twice("role", (role.name for role in policy.roles))
+        or _said_twice("quorum", (quorum.statement for quorum in policy.quorums))
+        or _unknown("kind of statement", {quorum.statement for quorum in policy.quorums}, {kind.word for kind in KINDS})
+        or "".join(_role_refusal(role, owners) for role in policy.roles)
+        or next(filter(None, (_quorum_refusal(quorum, policy, roles) for quorum in policy.quorums)), "")
+    )
+
+
+def _role_refusal(role: Role, owners: set[str]) -> str:
+    return _said_twice(f"member of {role.name}", role.members) or _unknown("person", set(role.members), owners)
+
+
+def _quorum_refusal(quorum: Quorum, policy: Policy, roles: set[str]) -> str:
+    if not quorum.seats:
+        return f"the quorum for a {quorum.statement} is empty"
+    for seat in quorum.seats:
+        if seat.count < 1:
+            return f"the quorum for a {quorum.statement} asks for {seat.count} of {seat.role}"
+    if why := _said_twice(f"seat for a {quorum.statement}", (seat.role for seat in quorum.seats)):
+        return why
+    if why := _unknown("role", {seat.role for seat in quorum.seats}, roles):
+        return why
+    # whoever leaves a quorum that cannot be met finds out on the night it is needed
+    everybody = {owner: policy.roles_of(owner) for owner in {key.owner for key in policy.keys}}
+    if empty := seated(quorum.seats, everybody).empty:
+        return f"even with every signature a {quorum.statement} lacks {' and '.join(empty)}; one person fills one seat"
+    return ""
+
+
+def _said_twice(what: str, names: Iterable[str]) -> str:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    return f"the {what} {twice[0]!r} stands twice" if twice else ""
+
+
+def _look_alike(what: str, names: Iterable[str]) -> str:
+    """Two spellings that read as one name would let one person fill two seats unseen."""
+    seen: dict[str, str] = {}
+    for name in sorted(names):
+        if not name.strip() or not name.isprintable():
+            return f"a {what} is called {name!r}"
+        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if plain in seen:
+            return f"{seen[plain]!r} and {name!r} are too alike to be two names"
+        seen[plain] = name
+    return ""
+
+
+def _unknown(what: str, named: set[str], known: set[str]) -> str:
+    strangers = sorted(named - known)
+    return f"{strangers[0]!r} is no {what} it knows" if strangers else ""

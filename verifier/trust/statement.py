@@ -1,0 +1,195 @@
+"""Statements: our values as in-toto Statements v1, which is what people and collectors sign.
+
+Each item is a subject, `site/crane/device#item`, with the digest of its readings; the value itself is the predicate. Reading back
+checks that both say the same. A new kind of statement is one `StatementKind` and its place in `KINDS`.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from verifier.errors import TrustError
+from verifier.model.baseline import Baseline
+from verifier.model.codec import CodecError, from_json, parse, to_json
+from verifier.model.device import DeviceName
+from verifier.model.manifest import manifest_sha256
+from verifier.model.report import Report
+from verifier.model.words import Verdict
+
+T = TypeVar("T")
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+NOT_OURS = "it was not made by crane-verify; do not use it"
+NOTHING_READ = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+"""The manifest of no readings: SHA-256 of `[]`. The digest of a device that was not asked at all."""
+
+Manifest = tuple[str, str]
+"""An item's name and the digest of its readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementKind(Generic[T]):
+    word: str
+    """How the policy names it: `baseline`."""
+    predicate_type: str
+    value: type[T]
+    device: Callable[[T], DeviceName]
+    manifests: Callable[[T], tuple[Manifest, ...]]
+    refusal: Callable[[T], str]
+    """Why a value makes no sense as a statement, in words; empty: it does."""
+    previous: Callable[[T], tuple[str, ...]]
+    """The entry of the record it says was the newest before it; nothing for kinds that name none."""
+
+
+def _baseline_manifests(baseline: Baseline) -> tuple[Manifest, ...]:
+    return tuple((item.name, manifest_sha256(item)) for item in baseline.snapshot.items)
+
+
+def _baseline_refusal(baseline: Baseline) -> str:
+    items = baseline.snapshot.items
+    if not any(item.readings for item in items):
+        return "the baseline holds no reading at all"
+    if baseline.serial < 1:
+        return f"the baseline's serial is {baseline.serial}; they begin with 1"
+    if (baseline.serial == 1) != (baseline.supersedes == ""):
+        return f"the baseline has serial {baseline.serial} and supersedes {baseline.supersedes or 'nothing'}"
+    for item in items:
+        if twice := _twice(reading.member for reading in item.readings):
+            return f"the member {twice} stands twice in {item.name}"
+    return _items_refusal(name for name, _ in _baseline_manifests(baseline))
+
+
+def _report_manifests(report: Report) -> tuple[Manifest, ...]:
+    return tuple((item.name, item.manifest_sha256) for item in report.items)
+
+
+def _report_refusal(report: Report) -> str:
+    if report.verdict is Verdict.MATCH and not any(item.read for item in report.items):
+        return "the report says match and read nothing"
+    return _items_refusal(item.name for item in report.items)
+
+
+BASELINE = StatementKind(
+    word="baseline",
+    predicate_type="urn:crane-verify:baseline:v1",
+    value=Baseline,
+    device=lambda baseline: baseline.snapshot.device,
+    manifests=_baseline_manifests,
+    refusal=_baseline_refusal,
+    previous=lambda _: (),
+)
+REPORT = StatementKind(
+    word="report",
+    predicate_type="urn:crane-verify:report:v1",
+    value=Report,
+    device=lambda report: report.device,
+    manifests=_report_manifests,
+    refusal=_report_refusal,
+    previous=lambda report: (report.previous,),
+)
+
+KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT)
+
+
+def baseline_statement(baseline: Baseline) -> bytes:
+    """The bytes to be signed for a baseline. `written` says what is refused."""
+    return written(BASELINE, baseline)
+
+
+def report_statement(report: Report) -> bytes:
+    """The bytes to be signed for a report. `written` says what is refused."""
+    return written(REPORT, report)
+
+
+def written(kind: StatementKind[T], value: T) -> bytes:
+    """The payload of an envelope: written once, here.
+
+    Raises:
+        TrustError: the value makes no sense as a statement, such as a baseline that holds nothing.
+    """
+    _refuse(kind, value)
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(kind, value),
+        "predicateType": kind.predicate_type,
+        "predicate": to_json(value),
+    }
+    return json.dumps(statement, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read(kind: StatementKind[T], payload: bytes) -> T:
+    """The value in a payload that is claimed to be of this kind. Signatures are not looked at here: `verify` does that first.
+
+    Raises:
+        TrustError: it is another kind, or another version, or its subjects and its predicate do not say the same.
+    """
+    statement = _statement(payload)
+    if statement["predicateType"] != kind.predicate_type:
+        raise TrustError(_other_type(kind, statement["predicateType"]), f"give a {kind.word} made by a matching crane-verify")
+    try:
+        value = from_json(kind.value, statement["predicate"])
+        subjects = _subjects(kind, value)
+    except ValueError as error:  # also text that no reader can hold, such as half a surrogate pair
+        raise TrustError(f"the {kind.word} cannot be read: {error}", "a newer crane-verify may have written it") from error
+    _refuse(kind, value)
+    if statement["subject"] != subjects:
+        raise TrustError(f"the subjects of the {kind.word} are not the items it holds", NOT_OURS)
+    return value
+
+
+def kind_of(payload: bytes) -> StatementKind[Any]:
+    """Which kind a payload claims to be.
+
+    Raises:
+        TrustError: it is no statement, or of no kind this version knows.
+    """
+    stated = _statement(payload)["predicateType"]
+    for kind in KINDS:
+        if stated == kind.predicate_type:
+            return kind
+    raise TrustError(f"a statement of the unknown type {str(stated)[:80]!r}", "a newer crane-verify may know it")
+
+
+def _statement(payload: bytes) -> dict[str, Any]:
+    try:
+        statement = parse(payload)
+    except CodecError as error:
+        raise TrustError(f"the signed content is not a statement: {error}", NOT_OURS) from error
+    if type(statement) is not dict or statement.keys() != {"_type", "subject", "predicateType", "predicate"}:
+        raise TrustError("the signed content is not an in-toto statement", NOT_OURS)
+    if statement["_type"] != STATEMENT_TYPE:
+        raise TrustError(f"the statement is not of type {STATEMENT_TYPE}", "it was not made by this version of crane-verify")
+    return statement
+
+
+def _other_type(kind: StatementKind[Any], stated: Any) -> str:
+    known = [f"a {each.word}" for each in KINDS if each.predicate_type == stated]
+    return f"this is {known[0] if known else 'a statement of an unknown type'}, not a {kind.word} ({kind.predicate_type})"
+
+
+def _subjects(kind: StatementKind[T], value: T) -> list[Any]:
+    device = kind.device(value)
+    subjects = [{"name": f"{device}#{item}", "digest": {"sha256": digest}} for item, digest in kind.manifests(value)]
+    # a statement must have a subject; that of a check which never came to asking is the device itself
+    return subjects or [{"name": str(device), "digest": {"sha256": NOTHING_READ}}]
+
+
+def _refuse(kind: StatementKind[T], value: T) -> None:
+    if why := kind.refusal(value):
+        raise TrustError(why, f"such a {kind.word} is neither signed nor believed")
+
+
+def _items_refusal(names: Iterable[str]) -> str:
+    # two names that look the same to a person would be two subjects to a program
+    twice = _twice(unicodedata.normalize("NFC", name).casefold() for name in names)
+    return f"two items are called {twice}" if twice else ""
+
+
+def _twice(names: Iterable[str]) -> str:
+    """A name that occurs more than once, printable; empty: none does."""
+    return next((repr(name) for name, count in Counter(names).items() if count > 1), "")
