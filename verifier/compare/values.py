@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from difflib import SequenceMatcher
+from typing import assert_never
 
 from verifier.compare.describe import described, extent, mode, number
 from verifier.compare.plain import plain
@@ -160,6 +161,8 @@ def _versions(kind: Kind, approved: str, found: str, same: str) -> str:
             return f"newer version {before} -> {after}"
         case Order.UNKNOWN:
             return f"other version {before} -> {after}"
+        case _ as never:
+            assert_never(never)
 
 
 def _named(value: Known) -> str:

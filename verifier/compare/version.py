@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-_VERSION = re.compile(r"\s*[vV]?([0-9]{1,18}(?:\.[0-9]{1,18}){0,15})(.*?)\s*", re.DOTALL)
+_VERSION = re.compile(r"[vV]?([0-9]{1,18}(?:\.[0-9]{1,18}){0,15})(?![0-9])(.*)", re.DOTALL)
+LONGEST = 200
+"""Characters; nothing longer is a version. The texts come from a device."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
@@ -27,7 +29,9 @@ def order(approved: str, found: str) -> Order:
     """
     if approved == found:
         return Order.SAME
-    before, after = _VERSION.fullmatch(approved), _VERSION.fullmatch(found)
+    if max(len(approved), len(found)) > LONGEST:
+        return Order.UNKNOWN
+    before, after = _VERSION.fullmatch(approved.strip()), _VERSION.fullmatch(found.strip())
     if not before or not after:
         return Order.UNKNOWN
     first, second = _numbers(before[1]), _numbers(after[1])
