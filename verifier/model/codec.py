@@ -1,9 +1,10 @@
 """Values to JSON and back, strictly. One rule per kind of value, none per class.
 
-Dataclasses are objects with their field names; a field whose value is its own empty default (`""`, `0`, `()`, `None`,
-`False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, decimals and floats
-(paces and bounds of a profile) are strings; JSON's own floats do not occur, since what is signed must mean the same to every
-reader. Reading back refuses unknown and missing fields, wrong types, duplicate keys and NaN, and says where.
+Dataclasses are objects with their field names; a field whose value is its own empty default (`""`, `b""`, `0`, `()`,
+`None`, `False`) is left out. Members of a union carry `"is"`. Enums are their words, times are UTC with a `Z`, bytes are
+the printable form of `model.member`, decimals and floats (paces and bounds of a profile) are strings; JSON's own floats do
+not occur, since what is signed must mean the same to every reader. Reading back refuses unknown and missing fields, wrong
+types, duplicate keys and NaN, and says where.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, TypeVar
 
+from verifier.model import member
 from verifier.model.words import Evidence
 
 T = TypeVar("T")
 Json = Any
 Encoder = Callable[[Any], Json]
 Decoder = Callable[[Json, str], Any]
+
+
+def _cached(make: Callable[[Any], T]) -> Callable[[Any], T]:
+    """`functools.cache` for functions of a class, which mypy does not take for hashable."""
+    return cache(make)
 
 
 class CodecError(ValueError):
@@ -103,10 +110,10 @@ def _tag(cls: type) -> str:
 
 def _omittable(field: dataclasses.Field[Any]) -> bool:
     default = field.default
-    return any(default is empty or (type(default) is type(empty) and default == empty) for empty in ("", 0, (), None, False))
+    return any(default is empty or (type(default) is type(empty) and default == empty) for empty in ("", b"", 0, (), None, False))
 
 
-@cache
+@_cached
 def _encoder(cls: type) -> Encoder:
     """How values of a concrete class are written; the class alone decides, so unions need no hint here."""
     if dataclasses.is_dataclass(cls):
@@ -132,6 +139,8 @@ def _encoder(cls: type) -> Encoder:
         return lambda value: value.value
     if cls in (str, int, bool, type(None)):
         return lambda value: value
+    if cls is bytes:
+        return member.shown
     if cls is tuple:
         return lambda value: [_encoder(type(each))(each) for each in value]
     if cls is datetime:
@@ -151,7 +160,7 @@ def _with_tags(held: Any, written: Json) -> Json:
     return {"is": _tag(type(held)), **written} if isinstance(written, dict) else written
 
 
-@cache
+@_cached
 def _tagged_fields(cls: type) -> frozenset[str]:
     hints = typing.get_type_hints(cls)
     return frozenset(f.name for f in dataclasses.fields(cls) if len(_union_classes(hints[f.name])) > 1)
@@ -161,11 +170,11 @@ def _union_classes(hint: Any) -> list[type]:
     if typing.get_origin(hint) is tuple:
         hint = typing.get_args(hint)[0]
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        return [c for c in typing.get_args(hint) if dataclasses.is_dataclass(c)]
+        return [c for c in typing.get_args(hint) if dataclasses.is_dataclass(c) and isinstance(c, type)]
     return []
 
 
-@cache
+@_cached
 def _decoder(hint: Any) -> Decoder:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, types.UnionType) or origin is typing.Union:
@@ -182,6 +191,8 @@ def _decoder(hint: Any) -> Decoder:
         return _enum_decoder(hint)
     if hint in (str, int, bool):
         return lambda data, at: _typed(hint, data, at)
+    if hint is bytes:
+        return lambda data, at: _converted(_bytes, _typed(str, data, at), at)
     if hint is type(None):
         return lambda data, at: None if data is None else _fail(at, "must be null")
     if hint is datetime:
@@ -290,6 +301,13 @@ def _converted(convert: Callable[[str], Any], text: str, at: str) -> Any:
         return convert(text)
     except ValueError as error:
         raise CodecError(f"{at}: {error}") from error
+
+
+def _bytes(text: str) -> bytes:
+    data = member.raw(text)
+    if member.shown(data) != text:
+        raise ValueError(f"{text!r} is not the printable form of bytes")
+    return data
 
 
 def _time(text: str) -> datetime:
