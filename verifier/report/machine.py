@@ -1,0 +1,37 @@
+"""The report as JSON for other programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from verifier.compare.technique import Technique, technique
+from verifier.compare.verdict import exit_code
+from verifier.model.codec import to_json
+from verifier.report import words
+from verifier.report.phrase import phrase
+from verifier.report.signed import SignedReport
+
+
+def document(signed: SignedReport) -> dict[str, Any]:
+    """The report as the codec writes it, where its signed original stands, and each drift in words, in the order of `drifts`."""
+    report = signed.report
+    return {
+        **({"marking": signed.marking} if signed.marking else {}),
+        "report": to_json(report),
+        "record": {"sequence": signed.sequence, "sha256": signed.sha256, "signers": list(signed.signers)},
+        "exit_code": exit_code([report.verdict]),
+        "headline": f"{words.VERDICTS[report.verdict].headline}: {words.coverage(report.coverage)}",
+        "drifts_in_words": [phrase(drift) for drift in report.drifts],
+        "techniques": [_technique(technique(drift)) for drift in report.drifts],
+        "verify": list(words.how_to_verify(signed)),
+    }
+
+
+def json_view(signed: SignedReport) -> str:
+    """`document` as text. It is a view: what was signed is the envelope in the record, byte for byte."""
+    return json.dumps(document(signed), indent=2, ensure_ascii=False) + "\n"
+
+
+def _technique(of: object) -> dict[str, str] | None:
+    return {"id": of.id, "name": of.name, "release": of.release} if isinstance(of, Technique) else None

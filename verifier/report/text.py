@@ -1,0 +1,144 @@
+"""What a person reads on a terminal. Lines with a style each; whoever prints them chooses the colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from verifier.compare.plain import plain
+from verifier.compare.technique import Technique, technique
+from verifier.model.drift import Drift
+from verifier.model.report import Report
+from verifier.model.words import DriftKind, Verdict
+from verifier.report import words
+from verifier.report.phrase import phrase
+from verifier.report.signed import SignedReport
+
+DRIFTS_SHOWN = 100
+"""Drifts of one item that a terminal shows; more are counted. The JSON and the signed report hold all."""
+
+
+class Style(Enum):
+    PLAIN = "plain"
+    TITLE = "title"
+    GOOD = "good"
+    BAD = "bad"
+    DOUBT = "doubt"
+    FAINT = "faint"
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    """Printable; not wrapped."""
+    style: Style = Style.PLAIN
+
+
+VERDICT_STYLES = {
+    Verdict.MATCH: Style.GOOD,
+    Verdict.DRIFT: Style.BAD,
+    Verdict.UNDETERMINED: Style.DOUBT,
+    Verdict.UNTRUSTED: Style.BAD,
+}
+
+
+def text_lines(signed: SignedReport) -> tuple[Line, ...]:
+    """The whole report: verdict, coverage, drifts by item, what the evidence leaves open, who signed, how to verify."""
+    return tuple(Line(plain(line.text), line.style) for line in _lines(signed))
+
+
+def text_view(signed: SignedReport) -> str:
+    """The same without styles, for a file."""
+    return "".join(f"{line.text}\n" for line in text_lines(signed))
+
+
+def headline(signed: SignedReport) -> Line:
+    """One line for one device: `DRIFT  port/STS-01/hoist-drive  9 of 9 members compared (100 %)`."""
+    report = signed.report
+    title = words.VERDICTS[report.verdict].title.upper()
+    return Line(plain(f"{title}  {report.device}  {words.coverage(report.coverage)}"), VERDICT_STYLES[report.verdict])
+
+
+def drift_lines(drifts: Iterable[Drift], most: int = 0) -> tuple[Line, ...]:
+    """Drifts grouped by item. `most` bounds how many of one item are shown, and the rest is counted; 0 shows all."""
+    groups: dict[str, list[Drift]] = {}
+    for drift in drifts:
+        groups.setdefault(drift.item, []).append(drift)
+    lines = (line for group in groups.values() for line in _group(group, most or len(group)))
+    return tuple(Line(plain(line.text), line.style) for line in lines)
+
+
+def _lines(signed: SignedReport) -> Iterator[Line]:
+    report = signed.report
+    if signed.marking:
+        yield Line(signed.marking, Style.TITLE)
+    yield headline(signed)
+    yield from _head(report)
+    yield Line("")
+    yield from drift_lines(report.drifts, DRIFTS_SHOWN)
+    yield from _evidence(report)
+    yield from _section("Not asked", (f"{each.item}: {each.why}" for each in report.not_asked))
+    yield from _section("Notes", report.notes)
+    yield from _section("Out of reach of any reading over a line", words.OUT_OF_REACH)
+    yield Line("Signed", Style.TITLE)
+    yield Line(f"  by {', '.join(signed.signers) or 'nobody'}, entry {signed.sequence} of the record")
+    yield Line(f"  sha256 {signed.sha256}", Style.FAINT)
+    for command in words.how_to_verify(signed):
+        yield Line(f"  verify with: {command}")
+    if signed.marking:
+        yield Line(signed.marking, Style.TITLE)
+
+
+def _head(report: Report) -> Iterator[Line]:
+    yield Line(f"  {words.VERDICTS[report.verdict].headline}")
+    masked, unread = (sum(getattr(item, what) for item in report.items) for what in ("masked", "unread"))
+    if masked or unread:
+        yield Line(f"  {unread:,} not read, {masked:,} left out by the approved mask", Style.FAINT)
+    yield Line(f"  read {words.moment(report.started)} to {words.moment(report.ended)}", Style.FAINT)
+    yield Line(f"  profile {report.profile} {report.profile_version}; against {words.baseline(report)}", Style.FAINT)
+
+
+def _group(drifts: list[Drift], most: int) -> Iterator[Line]:
+    first = drifts[0]
+    yield Line(f"{first.item} ({first.item_kind.value})", Style.TITLE)
+    for drift in drifts[:most]:
+        yield from _drift(drift)
+    if len(drifts) > most:
+        yield Line(f"  and {len(drifts) - most:,} more in this item: see the JSON view", Style.DOUBT)
+    yield Line("")
+
+
+def _drift(drift: Drift) -> Iterator[Line]:
+    unread = drift.kind is DriftKind.UNREAD
+    evidence = "" if unread else f"  [{drift.evidence.word}]"
+    yield Line(f"  {drift.criticality.value:8}  {phrase(drift)}{evidence}", Style.DOUBT if unread else Style.BAD)
+    if drift.note:
+        yield Line(f"            {drift.note}")
+    named = technique(drift)
+    if isinstance(named, Technique):
+        yield Line(f"            {named.release}: {named.id} {named.name}, shown {named.shows.value}", Style.FAINT)
+    for line in drift.diff:
+        yield Line(f"            {line}", {"+": Style.ADDED, "-": Style.REMOVED}.get(line[:1], Style.FAINT))
+
+
+def _evidence(report: Report) -> Iterator[Line]:
+    held = words.levels(report)
+    if held:
+        yield Line("What this evidence does not rule out", Style.TITLE)
+    for level in held:
+        said = words.EVIDENCE[level]
+        yield Line(f"  {level.word} ({said.level}): {said.basis}")
+        yield Line(f"    leaves open: {said.leaves_open}", Style.FAINT)
+    if held:
+        yield Line("")
+
+
+def _section(title: str, texts: Iterable[str]) -> Iterator[Line]:
+    lines = [Line(f"  {text}") for text in texts]
+    if lines:
+        yield Line(title, Style.TITLE)
+        yield from lines
+        yield Line("")
