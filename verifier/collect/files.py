@@ -1,0 +1,141 @@
+"""File trees: from answers to readings, with text normalised, redacted and searched for a version on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from verifier.collect import text
+from verifier.collect.asking import Asking, Outcome
+from verifier.collect.printable import escaped, printable
+from verifier.errors import BadReply
+from verifier.model.member import shown
+from verifier.model.pattern import matches
+from verifier.model.profile import FileTree, Item, TextRules
+from verifier.model.snapshot import Disagreement, FileValue, Reading, Unread, Value
+from verifier.model.words import Evidence, FileType, Reason
+from verifier.transport.answer import FileEntry, NotRead
+from verifier.transport.request import ReadTree
+
+VERSION_LIMIT = 1 << 20
+"""Bytes of a member that is searched for a version where the item has no rules for text."""
+
+_LARGEST = 1 << 63
+"""Sizes and times are less than this, as in every file system."""
+
+
+def tree(asking: Asking, ask: FileTree) -> Outcome:
+    """Every file and folder of the item.
+
+    Raises:
+        DeviceError: the answer is not whole; then nothing of it is kept, so that what was not reached does not look missing.
+    """
+    request = tree_request(asking.item, ask)
+    if cannot := asking.cannot(request):
+        return cannot
+    return tuple(_reading(asking, answer) for answer in tree_answers(asking, request))
+
+
+def tree_request(item: Item, ask: FileTree) -> ReadTree:
+    """One request for the whole item, however many files it has."""
+    keep, limit = (item.text.match, item.text.limit) if item.text else ((), 0)
+    if item.version and not item.text:
+        keep, limit = ("**",), VERSION_LIMIT
+    roots = tuple(path.encode("utf-8", "surrogateescape") for path in ask.paths)
+    return ReadTree(roots, ask.exclude, ask.proof, keep, limit, item.bounds)
+
+
+def tree_answers(asking: Asking, request: ReadTree) -> Iterator[FileEntry | NotRead]:
+    """The answers to a tree, each of a path that was asked for.
+
+    Raises:
+        DeviceError: as `Route.ask`; BadReply when an answer is not of this tree.
+    """
+    roots = tuple(root.rstrip(b"/") for root in request.roots)
+    for answer in asking.ask(request):
+        match answer:
+            case FileEntry(path=path) | NotRead(path=path):
+                if not _within(roots, path):
+                    raise BadReply(f"an answer about {printable(path, 200)}, which was not asked for")
+                yield answer
+            case _:
+                raise BadReply(f"an answer of another kind: {type(answer).__name__}")
+
+
+def _within(roots: tuple[bytes, ...], path: bytes) -> bool:
+    if b".." in path.split(b"/"):
+        return False
+    plain = path.rstrip(b"/")
+    return any(plain == root or plain.startswith(root + b"/") for root in roots)
+
+
+def _reading(asking: Asking, answer: FileEntry | NotRead) -> Reading:
+    match answer:
+        case NotRead(path, why, detail, below):
+            return Reading(shown(path), Unread(why, escaped(detail), below), Evidence.CLAIMED)
+        case FileEntry():
+            value, evidence = _value(asking, answer)
+            return Reading(shown(answer.path), value, evidence)
+
+
+def _value(asking: Asking, entry: FileEntry) -> tuple[Value, Evidence]:
+    numbers = (entry.mode, entry.owner, entry.group, entry.size)
+    if any(not 0 <= number < _LARGEST for number in numbers) or entry.mode > 0o7777 or abs(entry.mtime) >= _LARGEST:
+        return Unread(Reason.BAD_REPLY, "numbers no file can have"), Evidence.CLAIMED
+    route = asking.route.evidence
+    if entry.type is not FileType.REGULAR:
+        return _file(entry, "", _NO_TEXT), route
+    read = entry.sha256
+    if entry.content is not None:
+        read = hashlib.sha256(entry.content).hexdigest()
+        if entry.sha256 not in ("", read):
+            return Unread(Reason.BAD_REPLY, "the content is not what was hashed"), Evidence.CLAIMED
+    if read and entry.device_sha256 and read != entry.device_sha256:
+        # what the device says its hash is may hold anything
+        claimed = escaped(entry.device_sha256, 100)
+        return Disagreement("content read out", read, "hash computed on the device", claimed), route
+    if not read and not entry.device_sha256:
+        return Unread(Reason.BAD_REPLY, "neither content nor a hash came back"), Evidence.CLAIMED
+    value = _file(entry, read or escaped(entry.device_sha256, 100), _text(asking, entry))
+    if read and entry.device_sha256:
+        return value, max(route, Evidence.CROSS_CHECKED)
+    return value, route if read else Evidence.DEVICE_HASH
+
+
+_NO_TEXT = ("", "", "")
+"""Digest of the normalised text, digest of what is kept, version."""
+
+
+def _file(entry: FileEntry, sha256: str, about_text: tuple[str, str, str]) -> FileValue:
+    normal, kept, version = about_text
+    return FileValue(
+        entry.type,
+        entry.mode,
+        entry.owner,
+        entry.group,
+        entry.size,
+        printable(entry.target, 4096),
+        sha256,
+        normal,
+        kept,
+        version,
+        entry.mtime,
+    )
+
+
+def _text(asking: Asking, entry: FileEntry) -> tuple[str, str, str]:
+    item, content = asking.item, entry.content
+    if content is None or not text.is_text(content, item.text.limit if item.text else VERSION_LIMIT):
+        return _NO_TEXT
+    version = text.version(item.version, content) if item.version else ""
+    if item.text is None or not matches(item.text.match, shown(entry.path)):
+        return "", "", version
+    normal, kept = _by_rules(item.text, content, asking)
+    return normal, kept, version
+
+
+def _by_rules(rules: TextRules, content: bytes, asking: Asking) -> tuple[str, str]:
+    plain = text.normalised(rules.normalise, content)
+    normal = hashlib.sha256(plain).hexdigest() if rules.normalise else ""
+    kept = asking.keep(text.redacted(rules.redact, plain)) if rules.keep else ""
+    return normal, kept

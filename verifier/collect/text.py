@@ -1,0 +1,166 @@
+"""Text members: normalised for comparing, redacted for keeping, searched for a version. Only by rules of the profile.
+
+The text is hostile and the regular expressions are a person's, so their cost is bounded here:
+
+* A pattern sees one line at a time, without its line end. A pattern that spans lines never matches.
+* A line longer than `LONGEST_LINE` bytes is given to no pattern: it is never dropped, and in what is kept it is replaced whole.
+* A text is `hard` when the squares of its line lengths add up to more than `MOST_WORK`: then a pattern that goes back over its
+  line could run for minutes. Such a text, one over the profile's limit, and one with NUL bytes (not text, or UTF-16, where a
+  pattern for secrets would not find them) is compared by its raw digest alone and never kept.
+
+Private keys in PEM or OpenSSH form are removed from kept text whatever the profile says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from verifier.errors import UsageError
+from verifier.model.profile import Rule
+
+LONGEST_LINE: Final = 4096
+MOST_WORK: Final = 1 << 30
+REDACTED: Final = "[redacted]"
+
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+Lines = Sequence[str]
+
+
+def is_text(data: bytes, limit: int) -> bool:
+    """Can the rules be applied to it within bounds? See the head of this module."""
+    if len(data) > limit or b"\0" in data:
+        return False
+    return sum(len(line) ** 2 for line in data.split(b"\n") if len(line) <= LONGEST_LINE) <= MOST_WORK
+
+
+def normalised(rules: Iterable[Rule], data: bytes) -> bytes:
+    """The text after the rules, in their order. Bytes that are not UTF-8 stay as they are.
+
+    Raises:
+        UsageError: a rule has an unknown name.
+    """
+    lines: Lines = _decoded(data).split("\n")
+    for rule in rules:
+        step = _STEPS.get(rule.name)
+        if step is None:
+            raise UsageError(f"no rule of normalising is called {rule.name!r}", f"write one of {', '.join(_STEPS)}")
+        lines = step(lines, rule.pattern)
+    return _encoded("\n".join(lines))
+
+
+def redacted(patterns: Iterable[str], data: bytes) -> bytes:
+    """The text with every match replaced: of a pattern with groups each group, of one without the whole match."""
+    compiled = tuple(_pattern(p) for p in patterns)
+    out = []
+    in_key = False
+    for line in _decoded(data).split("\n"):
+        begins = _KEY_BEGINS.search(line) is not None
+        ends = _KEY_ENDS.search(line) is not None
+        if begins or in_key:
+            out.append(REDACTED)
+            in_key = not ends
+            continue
+        if len(line.encode("utf-8", "surrogateescape")) > LONGEST_LINE:
+            out.append(f"[a line of {len(line)} characters, not kept]")
+            continue
+        body, end = _split_end(line)
+        for pattern in compiled:
+            body = pattern.sub(_hidden, body)
+        out.append(body + end)
+    return _encoded("\n".join(out))
+
+
+def version(pattern: str, data: bytes) -> str:
+    """What the first group of the pattern finds in the first line it matches; empty when it finds nothing."""
+    compiled = _pattern(pattern)
+    for line in _decoded(data).split("\n"):
+        if len(line) > LONGEST_LINE:
+            continue
+        found = compiled.search(_split_end(line)[0])
+        if found:
+            text = found[1] if compiled.groups else found[0]
+            return "".join(c for c in text or "" if c.isprintable())[:200]
+    return ""
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if not found.re.groups:
+        return REDACTED if found[0] else ""
+    text, out, at = found[0], "", 0
+    for group in sorted(range(1, found.re.groups + 1), key=found.start):
+        start, end = found.start(group) - found.start(), found.end(group) - found.start()
+        if found.start(group) < 0 or start < at or start == end:
+            continue
+        out += text[at:start] + REDACTED
+        at = end
+    return out + text[at:]
+
+
+def _line_ends(lines: Lines, _: str) -> Lines:
+    return re.sub(r"\r\n|\r", "\n", "\n".join(lines)).split("\n")
+
+
+def _trailing_space(lines: Lines, _: str) -> Lines:
+    return [line.rstrip(" \t\r") + ("\r" if line.endswith("\r") else "") for line in lines]
+
+
+def _sort_lines(lines: Lines, _: str) -> Lines:
+    """A missing newline at the end counts as one, or the order of the lines would still show."""
+    whole = lines[:-1] if lines[-1] == "" else lines
+    return [*sorted(whole), ""] if whole else [""]
+
+
+def _drop_lines(lines: Lines, pattern: str) -> Lines:
+    compiled = _pattern(pattern)
+    last = len(lines) - 1
+    return [
+        line
+        for place, line in enumerate(lines)
+        if (place == last and line == "") or len(line) > LONGEST_LINE or not compiled.search(_split_end(line)[0])
+    ] or [""]
+
+
+def _drop_match(lines: Lines, pattern: str) -> Lines:
+    compiled = _pattern(pattern)
+    return [line if len(line) > LONGEST_LINE else _without(compiled, line) for line in lines]
+
+
+def _without(pattern: re.Pattern[str], line: str) -> str:
+    body, end = _split_end(line)
+    return pattern.sub("", body) + end
+
+
+_STEPS: Final[dict[str, Callable[[Lines, str], Lines]]] = {
+    "line-ends": _line_ends,
+    "trailing-space": _trailing_space,
+    "sort-lines": _sort_lines,
+    "drop-lines": _drop_lines,
+    "drop-match": _drop_match,
+}
+RULES: Final = tuple(_STEPS)
+"""The names a profile may write."""
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise UsageError(f"the profile's regular expression {text!r} is wrong: {error}", "correct it in the profile") from error
+
+
+def _split_end(line: str) -> tuple[str, str]:
+    return (line[:-1], "\r") if line.endswith("\r") else (line, "")
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
