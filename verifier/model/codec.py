@@ -214,8 +214,6 @@ def _dataclass_decoder(cls: type) -> Decoder:
             _fail(at, "must be an object")
         values = {}
         for name, each in data.items():
-            if name == "is":
-                continue
             if name not in plan:
                 _fail(at, f"unknown field {name!r}")
             values[name] = plan[name][0](each, f"{at}.{name}" if at else name)
@@ -239,7 +237,7 @@ def _union_decoder(args: tuple[Any, ...]) -> Decoder:
             tag = data.get("is")
             if type(tag) is not str or tag not in classes:
                 _fail(at, f'"is" must be one of {", ".join(sorted(classes))}')
-            return classes[tag](data, at)
+            return classes[tag]({name: each for name, each in data.items() if name != "is"}, at)
         for other in others:
             try:
                 return other(data, at)
