@@ -80,7 +80,7 @@ def connect(device: Device, pace: Pace, secrets: Secrets) -> Route:
     """
     match device.address:
         case SshAddress() as address:
-            from verifier.transport.ssh import SshRoute
+            from verifier.transport.ssh_route import SshRoute
 
             return SshRoute.open(address, pace, secrets)
         case ModbusTcpAddress() | ModbusSerialAddress() as address:

@@ -1,0 +1,73 @@
+"""A TCP relay on loopback that breaks things: cuts after so many bytes, or lets them through in drops.
+
+with relay(device.port, cut_after=5000) as port: ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+
+def _pump(source: socket.socket, sink: socket.socket, left: list[int], pause: float, piece: int, reset: bool) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(piece):
+            if pause:
+                time.sleep(pause)
+            if left[0] >= 0:
+                data = data[: left[0]]
+                left[0] -= len(data)
+            sink.sendall(data)
+            if left[0] == 0:
+                if reset:
+                    sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                break
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            if not reset:
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@contextlib.contextmanager
+def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, reset: bool = False) -> Iterator[int]:
+    """A port that leads to `port` of 127.0.0.1.
+
+    `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`). `drip_after`: from then
+    on, its bytes come one every 50 ms.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    lines: list[socket.socket] = []
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", port))
+                lines.extend((client, server))
+                threading.Thread(target=_pump, args=(client, server, [-1], 0.0, 65536, reset), daemon=True).start()
+                threading.Thread(target=back, args=(server, client), daemon=True).start()
+
+    def back(server: socket.socket, client: socket.socket) -> None:
+        if drip_after < 0:
+            _pump(server, client, [cut_after], 0.0, 65536, reset)
+            return
+        passed = 0
+        with contextlib.suppress(OSError):
+            while passed < drip_after and (data := server.recv(drip_after - passed)):
+                client.sendall(data)
+                passed += len(data)
+            _pump(server, client, [-1], 0.05, 1, reset)
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        for line in (listener, *lines):
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()

@@ -1,0 +1,524 @@
+"""SSH connections and channels: the only file that touches paramiko.
+
+paramiko gives key exchange, encryption and channels. Deadlines (`line`), host keys (`hostkeys`), the order of logins (`login`),
+algorithms (`algorithms`), buffers (`inbox`) and SFTP (`sftp`) are ours, each for a reason told there. Names that begin with an
+underscore are paramiko's private ones; `tests/test_ssh_private_names.py` notices when a release changes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha1
+from typing import Any, assert_never
+
+import paramiko
+from cryptography.hazmat.primitives import hashes
+from paramiko.auth_handler import AuthHandler
+from paramiko.kex_curve25519 import KexCurve25519
+from paramiko.kex_gex import KexGexSHA256
+from paramiko.kex_group14 import KexGroup14SHA256
+
+from verifier.errors import (
+    BadReply,
+    CraneVerifyError,
+    DeviceError,
+    IdentityChanged,
+    LoginRefused,
+    Refused,
+    TimedOut,
+    Truncated,
+    Unreachable,
+    Unsupported,
+    UsageError,
+)
+from verifier.model.device import Agent, Credential, Interactive, KeyFile, Password, SshAddress
+from verifier.model.member import shown
+from verifier.transport import algorithms, hostkeys, login
+from verifier.transport.algorithms import Algorithms
+from verifier.transport.inbox import Inbox
+from verifier.transport.line import Endpoint, Line, dial
+from verifier.transport.login import Outcome
+from verifier.transport.route import Secrets
+
+WINDOW = 2 << 20
+"""Bytes a device may send ahead of our reading. 1 to 8 MiB measured alike; from 16 MiB on, four to seven times slower."""
+PACKET = 32 << 10
+_SLACK = 1 << 20
+_PIECE = 1 << 20
+_ERRORS_KEPT = 64 << 10
+_KEEP_ALIVE = 15
+_CLIENT = "SSH-2.0-crane_verify"
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
+
+
+class _OldRsaKey(paramiko.RSAKey):
+    """An RSA key that may sign with SHA-1, as `ssh-rsa` means it. Offered only where the inventory names it."""
+
+    HASHES = {**paramiko.RSAKey.HASHES, "ssh-rsa": hashes.SHA1}  # type: ignore[misc]  # noqa: RUF012 - final in the stubs only
+
+
+class _Group14Sha1(KexGroup14SHA256):
+    name = "diffie-hellman-group14-sha1"
+    hash_algo = sha1
+
+
+class _Group1Sha1(_Group14Sha1):
+    name = "diffie-hellman-group1-sha1"
+    # RFC 2409, section 6.2
+    P = int(
+        "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DDEF9519B3CD3A431B"
+        "302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5AE9F24117C4B1FE6"
+        "49286651ECE65381FFFFFFFFFFFFFFFF",
+        16,
+    )
+
+
+class _ExchangeSha1(KexGexSHA256):
+    name = "diffie-hellman-group-exchange-sha1"
+    hash_algo = sha1
+    min_bits = 1024  # what the devices that need this have
+
+
+class _Transport(paramiko.Transport):
+    """paramiko's transport with our algorithms, and with the host key judged inside the key exchange, every time there is one."""
+
+    def __init__(self, line: Line, mine: Algorithms, judge: Callable[[bytes], None], window: int) -> None:
+        super().__init__(line, window, PACKET)  # type: ignore[arg-type]  # a socket in all that paramiko uses of one
+        self.local_version = _CLIENT
+        self._preferred_kex = mine.key_exchanges
+        self._preferred_ciphers = mine.ciphers
+        self._preferred_macs = mine.macs
+        self._host_keys, self._user_keys = mine.host_keys, mine.user_keys
+        known: dict[str, Any] = dict(paramiko.Transport._kex_info)  # type: ignore[attr-defined]  # private
+        self._kex_info = known | {
+            "curve25519-sha256": KexCurve25519,
+            **{kex.name: kex for kex in (_Group14Sha1, _Group1Sha1, _ExchangeSha1)},
+        }
+        keys: dict[str, Any] = dict(paramiko.Transport._key_info)  # type: ignore[attr-defined]  # private
+        self._key_info = keys | {"ssh-rsa": _OldRsaKey}
+        self._judge = judge
+        self.offered: Algorithms | None = None
+        self.presented = b""
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        return self._host_keys
+
+    @property
+    def preferred_pubkeys(self) -> tuple[str, ...]:
+        """How an RSA key of ours may sign. A device too old to say what it takes, takes SHA-1 only."""
+        extensions: dict[str, bytes] = getattr(self, "server_extensions", {})
+        if "ssh-rsa" in self._user_keys and "server-sig-algs" not in extensions:
+            return ("ssh-rsa", *(name for name in self._user_keys if algorithms.family(name) != "ssh-rsa"))
+        return self._user_keys
+
+    @property
+    def user_key_algorithm(self) -> str:
+        """How our RSA key signed; empty for other keys."""
+        return str(getattr(self, "_agreed_pubkey_algorithm", ""))
+
+    def _really_parse_kex_init(self, m: paramiko.Message, ignore_first_byte: bool = False) -> dict[str, Any]:
+        parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]  # private
+        if not ignore_first_byte and self.offered is None:
+            self.offered = Algorithms(
+                tuple(parsed["kex_algo_list"]),
+                tuple(parsed["server_key_algo_list"]),
+                tuple(parsed["server_encrypt_algo_list"]),
+                tuple(parsed["server_mac_algo_list"]),
+            )
+        return parsed
+
+    def _verify_key(self, host_key: bytes, sig: bytes) -> None:
+        super()._verify_key(host_key, sig)  # type: ignore[misc]  # private; proves that the device holds the key
+        self.presented = host_key
+        self._judge(host_key)
+
+
+class _Attempt(AuthHandler):
+    """One login attempt that remembers what the device still allows; paramiko forgets it."""
+
+    outcome = Outcome()
+
+    def _parse_userauth_failure(self, m: paramiko.Message) -> None:
+        copy = paramiko.Message(m.asbytes())
+        allowed = tuple(copy.get_list())
+        self.outcome = Outcome(partial=copy.get_boolean(), allowed=allowed)
+        super()._parse_userauth_failure(m)  # type: ignore[misc]  # private
+
+
+class Session:
+    """One logged-in SSH connection, with the connections to the jump hosts it runs through."""
+
+    def __init__(self, transport: _Transport, line: Line, address: SshAddress, mine: Algorithms, outer: Session | None) -> None:
+        self.transport, self.line, self.address, self.mine = transport, line, address, mine
+        self._outer = outer
+        self.methods = ""
+
+    @property
+    def theirs(self) -> Algorithms:
+        """What the device offered."""
+        assert self.transport.offered is not None
+        return self.transport.offered
+
+    @property
+    def presented(self) -> bytes:
+        """The host key or certificate the device has proven to hold, in wire form."""
+        return self.transport.presented
+
+    @property
+    def server_version(self) -> str:
+        """What the device's SSH server calls itself: `SSH-2.0-OpenSSH_9.2p1`."""
+        return self.transport.remote_version
+
+    @property
+    def strict(self) -> bool:
+        """Was the strict key exchange agreed, which the Terrapin attack made necessary (CVE-2023-48795)?"""
+        return bool(getattr(self.transport, "agreed_on_strict_kex", False))
+
+    @property
+    def user_key_algorithm(self) -> str:
+        return self.transport.user_key_algorithm
+
+    @property
+    def broken(self) -> bool:
+        """Nothing more can be asked."""
+        return self.line.failure is not None or not self.transport.is_active()
+
+    def channel(self, window: int = WINDOW) -> Channel:
+        """A new session channel.
+
+        Raises:
+            Refused: the device allows no more of them.
+        """
+        with self.line.patience(self.address.timeouts.silence, "opening a channel"):
+            try:
+                return Channel(self, self.transport.open_session(window_size=window), window)
+            except Exception as error:
+                raise self.why(error, "the device refuses to open a session") from error
+
+    def tunnel(self, host: str, port: int, seconds: float) -> Endpoint:
+        """A connection from this host on to the next one.
+
+        Raises:
+            Unreachable: this host cannot reach it, or forwards nothing.
+        """
+        with self.line.patience(seconds, f"the connection on to {host} port {port}"):
+            try:
+                found = self.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0))
+            except paramiko.ChannelException as error:
+                raise Unreachable(
+                    f"the jump host {self.address.host} does not connect on to {host} port {port}: {_said(error)}",
+                    "check that the jump host reaches the device and that its SSH server allows TCP forwarding",
+                ) from error
+            except Exception as error:
+                raise self.why(error, f"the jump host {self.address.host} does not connect on") from error
+        return found
+
+    def why(self, error: Exception | None, what: str) -> CraneVerifyError:
+        """The error to raise for one of paramiko's, with the true cause where the line knows it."""
+        if isinstance(error, CraneVerifyError):
+            return error
+        if self.line.failure:
+            return self.line.failure
+        if not self.transport.is_active():
+            return self.line.break_off(_translated(error or self.transport.saved_exception))
+        return Refused(f"{what}: {_said(error)}" if error else what)
+
+    def close(self) -> None:
+        self.transport.packetizer.complete_handshake()  # else its timer keeps the whole program from ending
+        self.transport.close()
+        self.line.close()
+        if self._outer:
+            self._outer.close()
+
+
+class Channel:
+    """One conversation with a program on the device."""
+
+    def __init__(self, session: Session, channel: paramiko.Channel, window: int) -> None:
+        self._session, self._channel = session, channel
+        self._silence = session.address.timeouts.silence
+        self._inbox = Inbox(window + _SLACK)
+        channel.in_buffer = self._inbox.output  # type: ignore[assignment]  # has the methods paramiko calls
+        channel.in_stderr_buffer = self._inbox.errors  # type: ignore[assignment]  # the same
+        channel.settimeout(self._silence)
+        self.errors = b""
+        """The beginning of what the program said on standard error."""
+
+    def start(self, command: bytes) -> None:
+        """Run a command line. Raises Refused when the device runs none."""
+        self._request(lambda: self._channel.exec_command(command), "the device refuses to run commands")
+        self._channel.shutdown_write()
+
+    def subsystem(self, name: str) -> None:
+        """Start a subsystem. Raises Refused when the device has none of this name."""
+        self._request(lambda: self._channel.invoke_subsystem(name), f"the device has no {name} subsystem")
+
+    def _request(self, ask: Callable[[], None], what: str) -> None:
+        with self._session.line.patience(self._silence, "the device's answer to a channel request"):
+            try:
+                ask()
+            except Exception as error:
+                raise self._session.why(error, what) from error
+
+    def send(self, data: bytes) -> None:
+        with self._session.line.patience(self._silence, "sending"):
+            try:
+                self._channel.sendall(data)
+            except TimeoutError as error:
+                raise self._quiet() from error
+            except Exception as error:
+                raise self._session.why(error, "the device takes no more requests") from error
+
+    def receive(self) -> bytes:
+        """Some of what the program writes; empty at its end.
+
+        Raises:
+            TimedOut: nothing came for too long.
+            Truncated: the line broke.
+        """
+        while True:
+            if not self._inbox.wait(self._silence):
+                raise self._quiet()
+            if self._channel.recv_stderr_ready():
+                said = self._channel.recv_stderr(_PIECE)
+                self.errors += said[: _ERRORS_KEPT - len(self.errors)]
+            if self._channel.recv_ready():
+                return self._channel.recv(_PIECE)
+            if not self._inbox.held and self._inbox.finished:
+                # a dead line closes the buffers as well; only the device's own word for the end is the end
+                if not self._channel.eof_received:
+                    raise self._broken()
+                return b""
+
+    def status(self) -> int:
+        """Exit status of the program, when its output has been read.
+
+        Raises:
+            Truncated: it ended without one: killed, or the line broke.
+            TimedOut: it has closed its output and lingers.
+        """
+        if not self._channel.status_event.wait(self._silence):
+            raise self._quiet()
+        if self._channel.exit_status < 0:
+            raise self._broken()
+        return self._channel.exit_status
+
+    def close(self) -> None:
+        try:
+            with self._session.line.patience(self._silence, "closing a channel"):
+                self._channel.close()
+        except Exception:  # it is closed as far as we are concerned; a dead line shows at the next request
+            pass
+
+    def _quiet(self) -> DeviceError:
+        line = self._session.line
+        return line.failure or line.break_off(
+            TimedOut(
+                f"the device was silent for {self._silence:g} s", "check that it is not overloaded or hung; timeouts: silence"
+            )
+        )
+
+    def _broken(self) -> CraneVerifyError:
+        if self._session.transport.is_active() and not self._session.line.failure:
+            time.sleep(0.05)  # the transport's thread closes channels just before it says that it is dead
+        error = self._session.why(None, "")
+        return Truncated("the command ended without an exit status") if isinstance(error, Refused) else error
+
+
+def connect(address: SshAddress, secrets: Secrets, note: Callable[[str], None], window: int = WINDOW) -> Session:
+    """Connect, make sure who the device is, log in.
+
+    Raises:
+        DeviceError: unreachable, not the pinned device, login refused, ...
+        UsageError: the inventory entry cannot be used as it stands.
+    """
+    mine = algorithms.ours(address.legacy)
+    pins = hostkeys.pins_of(address, _known_hosts(address))
+    if not address.credentials:
+        raise UsageError(f"no credentials for {address.host}", "write under credentials: a key, agent, password or interactive")
+    outer = connect(address.jump, secrets, note) if address.jump else None
+    try:
+        session = _identified(address, mine, pins, outer, note, window)
+    except BaseException:
+        if outer:
+            outer.close()
+        raise
+    try:
+        with session.line.patience(address.timeouts.login, "logging in"):
+            session.methods = login.log_in(
+                address.user, address.host, address.credentials, lambda credential: _offers(session, credential, secrets, note)
+            )
+    except BaseException:
+        session.close()
+        raise
+    session.line.logged_in = True
+    session.transport.set_keepalive(_KEEP_ALIVE)
+    return session
+
+
+def _known_hosts(address: SshAddress) -> bytes:
+    if not address.known_hosts:
+        return b""
+    try:
+        with open(address.known_hosts, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(
+            f"the known_hosts file {address.known_hosts} cannot be read: {error.strerror}",
+            "correct known_hosts: in the inventory",
+        ) from error
+
+
+def _identified(
+    address: SshAddress, mine: Algorithms, pins: hostkeys.Pins, outer: Session | None, note: Callable[[str], None], window: int
+) -> Session:
+    """A connection to the pinned device, not logged in.
+
+    A pinned fingerprint does not say of which type its key is. So when the first key shown is not it, the device is asked for
+    its other keys, in connections of their own.
+    """
+    wanted = pins.order(mine.host_keys)
+    refused: IdentityChanged | None = None
+    while True:
+        asking = Algorithms(mine.key_exchanges, wanted, mine.ciphers, mine.macs, mine.user_keys)
+        note(f"ssh connect {address.host} port {address.port}")
+        endpoint: Endpoint
+        if outer:
+            endpoint = outer.tunnel(address.host, address.port, address.timeouts.connect)
+        else:
+            endpoint = dial(address.host, address.port, address.timeouts.connect)
+        line = Line(endpoint, address.timeouts.overall)
+        transport = _Transport(line, asking, lambda key: hostkeys.judge(pins, address.host, key, time.time()), window)
+        try:
+            with line.patience(address.timeouts.login, "the key exchange"):
+                transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = address.timeouts.login + 5
+                transport.start_client()
+        except Exception as error:
+            transport.packetizer.complete_handshake()
+            transport.close()
+            line.close()
+            cause = _explained(error, line, transport, asking, refused)
+            if not isinstance(cause, IdentityChanged):
+                raise cause from error
+            refused = refused or cause
+            shown_family = algorithms.family(hostkeys.key_type(transport.presented))
+            offered = transport.offered.host_keys if transport.offered else ()
+            wanted = tuple(name for name in wanted if algorithms.family(name) != shown_family and name in offered)
+            if not (pins.fingerprints and wanted):
+                raise refused from error
+            continue
+        return Session(transport, line, address, asking, outer)
+
+
+def _explained(
+    error: Exception, line: Line, transport: _Transport, asking: Algorithms, refused: IdentityChanged | None
+) -> CraneVerifyError:
+    """What really happened in a failed key exchange."""
+    if isinstance(error, CraneVerifyError):
+        return error
+    if line.failure:
+        return refused or line.failure
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        if transport.offered:
+            return algorithms.disagreement(asking, transport.offered)
+        return Unsupported(f"the device speaks an SSH that is too old: {_said(error)}", "only SSH version 2 can be used")
+    if "protocol version" in str(error) or "SSH banner" in str(error):
+        return BadReply(f"this is no SSH server: {_said(error)}", "check the port in the inventory")
+    return _translated(error)
+
+
+def _translated(error: Exception | None) -> DeviceError:
+    match error:
+        case DeviceError():
+            return error
+        case None | EOFError():
+            return Truncated("the device ended the connection")
+        case _:
+            return BadReply(f"the SSH connection broke: {_said(error)}")
+
+
+def _said(error: Exception) -> str:
+    """An error's text, which may hold what a device said, safe to show."""
+    return shown(str(error).encode("utf-8", "replace"))[:300]
+
+
+def _offers(session: Session, credential: Credential, secrets: Secrets, note: Callable[[str], None]) -> Iterator[Outcome]:
+    user = session.address.user
+    note(f"ssh login {user} {login.method(credential)}")
+    match credential:
+        case KeyFile():
+            key = _key(credential, secrets, session.mine)
+            yield _attempt(session, lambda attempt, done: attempt.auth_publickey(user, key, done))
+        case Agent():
+            agent = paramiko.Agent()
+            try:
+                for held in _agent_keys(agent, credential.fingerprint):
+                    yield _attempt(session, lambda attempt, done, held=held: attempt.auth_publickey(user, held, done))  # type: ignore[misc]  # a default in a lambda
+            finally:
+                agent.close()
+        case Password():
+            password = secrets(credential.secret)
+            yield _attempt(session, lambda attempt, done: attempt.auth_password(user, password, done))
+        case Interactive():
+            answers = login.Answers([secrets(secret) for secret in credential.answers])
+            yield _attempt(session, lambda attempt, done: attempt.auth_interactive(user, answers, done))
+        case _:
+            assert_never(credential)
+
+
+def _attempt(session: Session, begin: Callable[[_Attempt, threading.Event], None]) -> Outcome:
+    attempt, done = _Attempt(session.transport), threading.Event()
+    session.transport.auth_handler = attempt
+    try:
+        begin(attempt, done)
+        attempt.wait_for_response(done)
+    except Exception as error:
+        if isinstance(error, CraneVerifyError):
+            raise
+        if session.line.failure:
+            raise session.line.failure from error
+        if not session.transport.is_active() or not isinstance(error, paramiko.AuthenticationException):
+            hint = "legacy: [ssh-rsa] at this device lets an RSA key sign the old way" if "pubkey algorithm" in str(error) else ""
+            raise LoginRefused(f"{session.address.host} ended the login: {_said(error)}", hint) from error
+        return attempt.outcome
+    return Outcome(True) if attempt.is_authenticated() else attempt.outcome
+
+
+def _key(credential: KeyFile, secrets: Secrets, mine: Algorithms) -> paramiko.PKey:
+    passphrase = secrets(credential.passphrase).encode() if credential.passphrase else None
+    try:
+        key = paramiko.PKey.from_path(credential.path, passphrase)  # type: ignore[arg-type]  # the library below it wants bytes
+        key.public_blob = None  # a certificate lying beside the key is not one the inventory names
+        if isinstance(key, paramiko.RSAKey) and "ssh-rsa" in mine.user_keys:
+            key = _OldRsaKey(key=key.key)
+        if credential.certificate:
+            key.load_certificate(credential.certificate)
+    except OSError as error:
+        raise UsageError(
+            f"the key file {error.filename} cannot be read: {error.strerror}", "correct credentials: in the inventory"
+        ) from error
+    except (paramiko.SSHException, ValueError, TypeError) as error:
+        wants = "encrypted" in str(error) or "Password" in str(error)
+        hint = (
+            "write passphrase: beside the key"
+            if wants and not passphrase
+            else "is it an OpenSSH private key, and the passphrase right?"
+        )
+        raise UsageError(f"the key file {credential.path} cannot be used: {_said(error)}", hint) from error
+    return key
+
+
+def _agent_keys(agent: paramiko.Agent, fingerprint: str) -> list[paramiko.PKey]:
+    held: list[paramiko.PKey] = [
+        key for key in agent.get_keys() if not fingerprint or hostkeys.fingerprint(key.blob) == fingerprint.rstrip("=")
+    ]
+    if not held:
+        what = f"the key {fingerprint}" if fingerprint else "any key"
+        raise UsageError(f"no ssh-agent that holds {what} can be reached", "start ssh-agent and ssh-add the key")
+    return held
