@@ -27,6 +27,8 @@ path, and path with link target. No path that find prints holds `//`, so it ends
 
 ARCHIVE_GNU = (b"--format=gnu", b"--numeric-owner", b"--quoting-style=escape", b"--blocking-factor=20")
 """Options of GNU tar: long names and all numbers in one known format, names in messages escaped, whole records of 10240 bytes."""
+GNU_RECORD, BLOCK = 20 * 512, 512
+"""Bytes in whose multiples GNU tar, told so, and every other tar write."""
 
 _USB = (b"idVendor", b"idProduct", b"bcdDevice", b"bDeviceClass", b"bInterfaceClass", b"manufacturer", b"product", b"serial")
 _INTERFACE = (b"address", b"type", b"operstate", b"uevent")
