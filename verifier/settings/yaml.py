@@ -28,8 +28,9 @@ SECRET_KEYS = frozenset({"password", "passphrase", "interactive", "secret", "tok
 
 # libyaml gives the same events seventeen times faster than Python; a wheel without it still works
 _Loader: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069]"
+# what YAML does not allow, what only some readers take for a line break, and what shows a text otherwise than it is
+_INVISIBLE = re.compile(
+    "[^\t\n\x20-\x7e\xa1-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 _TROUBLE = (
     (
@@ -87,10 +88,10 @@ def parse(text: str, path: str) -> Node:
     Raises:
         SettingsError: as `read_node`; all faults of the file in one error where the file's structure holds.
     """
-    text = text.removeprefix("\ufeff")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if len(text) > SIZE or len(text.encode("utf-8", "surrogatepass")) > SIZE:
         raise _too_large(path)
-    if found := _UNPRINTABLE.search(text):
+    if found := _INVISIBLE.search(text):
         line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
         message = f"the invisible character U+{ord(found[0]):04X}"
         raise SettingsError(path, line, message, "remove it; inside double quotes it can be written as an escape", column)
