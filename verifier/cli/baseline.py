@@ -1,0 +1,157 @@
+"""`crane-verify baseline`: from what a device holds to what the right people have approved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import duration, json_option, local, print_json
+from verifier.cli.showing import print_baseline, print_drifts, print_members
+from verifier.cli.watching import watching
+from verifier.errors import UsageError
+from verifier.model.codec import to_json
+from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal
+from verifier.procedures.approved import approved
+from verifier.procedures.enrol import Proposing, propose
+from verifier.record.files import write_whole
+
+
+@click.group()
+def command() -> None:
+    """What a device should be: proposed from what was read, signed by the people the policy names.
+
+    \b
+    Example:
+      crane-verify baseline propose STS-01/hoist-drive --reason "commissioned, work order 4711"
+      crane-verify baseline approve STS-01/hoist-drive
+    """
+
+
+@command.command("propose")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why this is how it should be: commissioning, work order, visit.")
+@click.option("--captures", type=click.IntRange(1, 100), default=1, help="Read the device so many times; what moves is shown.")
+@click.option("--spacing", default="60s", help="Time between captures: 90s, 15m, 12h.")
+@click.option("--valid-for", default="", help="After this the baseline is shown as run out: 365d. Default: no end.")
+@json_option
+@click.pass_context
+def propose_(
+    ctx: click.Context, words: tuple[str, ...], reason: str, captures: int, spacing: str, valid_for: str, as_json: bool
+) -> None:
+    """Read devices and lay down proposals to be signed. Nothing is approved by this."""
+    proposing = Proposing(reason, captures, duration(spacing), duration(valid_for) if valid_for else None)
+    documents = []
+    for device in desk.inventory(ctx).select(words):
+        with watching() as progress:
+            baseline = propose(device, proposing, desk.collector(ctx, progress))
+        if as_json:
+            documents.append(to_json(baseline))
+        else:
+            print_baseline(baseline, f"{device.name}: proposed as serial {baseline.serial}")
+            click.echo(f"next: crane-verify baseline approve {device.name}\n")
+    if as_json:
+        print_json(documents)
+
+
+@command.command()
+@click.argument("word")
+@click.option("--members", is_flag=True, help="Every member with its value.")
+@click.option("--proposed", is_flag=True, help="The proposal that waits, not the approved baseline.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, word: str, members: bool, proposed: bool, as_json: bool) -> None:
+    """Show the approved baseline of a device, its signatures checked, or the proposal that waits."""
+    device, collector = desk.one_device(ctx, word), desk.collector(ctx)
+    if proposed:
+        seen = proposal(device, collector)
+        baseline, by = seen.baseline, f"proposed, not in force; {_signatures(seen)}"
+    else:
+        verified = approved(device, collector)
+        baseline, by = verified.value, f"approved by {', '.join(verified.signer_names)}; sha256 {verified.sha256}"
+    if as_json:
+        print_json(to_json(baseline))
+        return
+    print_baseline(baseline, f"{device.name}: serial {baseline.serial}, {by}")
+    if members:
+        print_members(baseline.snapshot)
+
+
+@command.command()
+@click.argument("word")
+@json_option
+@click.pass_context
+def diff(ctx: click.Context, word: str, as_json: bool) -> None:
+    """Show what approving the waiting proposal would change, against the baseline in force."""
+    seen = proposal(desk.one_device(ctx, word), desk.collector(ctx))
+    if as_json:
+        print_json([to_json(change) for change in seen.changes])
+        return
+    _print_changes(seen)
+
+
+@command.command("approve")
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="Your signing key. Default: CRANE_VERIFY_KEY, or the one `init` made."
+)
+@click.option("--yes", is_flag=True, help="You have read `baseline diff`; do not ask again, item by item.")
+@click.pass_context
+def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: bool) -> None:
+    """Sign proposals with your key. Asks about each item that would change against the baseline it replaces."""
+    signer = None
+    for device in desk.inventory(ctx).select(words):
+        collector = desk.collector(ctx)
+        seen = proposal(device, collector)
+        click.secho(f"{device.name}: serial {seen.baseline.serial}, proposed {local(seen.baseline.proposed)}", bold=True)
+        click.echo(f"reason: {seen.baseline.reason}")
+        if not yes:
+            _ask_about(seen)
+        signer = signer or desk.signer(key or desk.person_key_path())
+        match approve(device, seen, signer, collector):
+            case InForce(baseline, entry):
+                click.secho(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
+            case Waiting(approvals):
+                click.secho(f"signed; still needed: {', '.join(approvals.missing)}\n", fg="yellow")
+
+
+@command.command("export")
+@click.argument("word")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.pass_context
+def export_(ctx: click.Context, word: str, output: Path) -> None:
+    """Write the approved baseline's signed envelope to a file, byte for byte."""
+    verified = approved(desk.one_device(ctx, word), desk.collector(ctx))
+    write_whole(output.resolve(), verified.envelope)
+    click.echo(f"{output}: serial {verified.value.serial}, sha256 {verified.sha256}")
+
+
+def _ask_about(seen: Proposal) -> None:
+    if seen.supersedes is None:
+        print_baseline(seen.baseline, "the first baseline of this device")
+        if not click.confirm("Is this how the device should be?"):
+            raise UsageError("not approved", "the proposal stays; propose again when the device is as it should be")
+        return
+    if not seen.changes:
+        click.echo("nothing changes against the baseline in force")
+    for item in dict.fromkeys(change.item for change in seen.changes):
+        changes = tuple(change for change in seen.changes if change.item == item)
+        print_drifts(changes)
+        if not click.confirm(f"Approve {len(changes)} change(s) in {item}?"):
+            raise UsageError(f"not approved: {item}", "the proposal stays; nothing was signed")
+
+
+def _print_changes(seen: Proposal) -> None:
+    if seen.supersedes is None:
+        print_baseline(seen.baseline, "the first baseline of this device: everything in it is new")
+    elif not seen.changes:
+        click.echo(f"nothing changes against serial {seen.supersedes.value.serial}")
+    else:
+        click.echo(f"serial {seen.supersedes.value.serial} -> {seen.baseline.serial}")
+        print_drifts(seen.changes)
+
+
+def _signatures(seen: Proposal) -> str:
+    signers = ", ".join(str(signer) for signer in seen.approvals.signers) or "nobody yet"
+    return f"signed by {signers}; still needed: {', '.join(seen.approvals.missing) or 'nobody'}"

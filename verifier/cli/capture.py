@@ -1,0 +1,54 @@
+"""`crane-verify capture`: what a device holds now, unsigned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, print_json
+from verifier.cli.showing import print_members, print_snapshot
+from verifier.cli.watching import watching
+from verifier.model.codec import dumps, to_json
+from verifier.model.snapshot import Snapshot
+from verifier.procedures.enrol import capture, first_reason, readings_of
+from verifier.record.files import write_whole
+
+
+@click.command()
+@click.argument("word", metavar="DEVICE")
+@click.option("--members", is_flag=True, help="Every member with its value.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the snapshot as JSON to this file.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, word: str, members: bool, output: Path | None, as_json: bool) -> int:
+    """Read a device and show what it holds. Nothing is signed, compared or recorded.
+
+    Leaves with 4 when nothing could be read.
+
+    \b
+    Example:
+      crane-verify capture STS-01/controller --members
+    """
+    device = desk.one_device(ctx, word)
+    with watching() as progress:
+        snapshot = capture(device, desk.collector(ctx, progress))
+    if output:
+        write_whole(output.resolve(), dumps(snapshot) + b"\n")
+    if as_json:
+        print_json(to_json(snapshot))
+    else:
+        _print(snapshot, members)
+    return 0 if readings_of(snapshot) else 4
+
+
+def _print(snapshot: Snapshot, members: bool) -> None:
+    click.secho(str(snapshot.device), bold=True)
+    if not readings_of(snapshot):
+        click.secho(f"nothing could be read: {first_reason(snapshot)}", fg="yellow")
+        click.echo(f"next: crane-verify probe {snapshot.device}")
+        return
+    print_snapshot(snapshot)
+    if members:
+        print_members(snapshot)

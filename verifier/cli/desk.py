@@ -1,0 +1,121 @@
+"""Where a command stands: the workspace it works in, the keys of the person or machine at it, and how it asks for a secret."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from verifier.collect.progress import Progress
+from verifier.errors import UsageError
+from verifier.model.device import Device, Secret
+from verifier.model.inventory import Inventory
+from verifier.procedures.collector import Collector, utc_now
+from verifier.record.workspace import Workspace
+from verifier.settings.inventory import load_inventory
+from verifier.settings.secrets import secret_of
+from verifier.trust.keys import FileSigner, load_private_key
+from verifier.trust.policy import Policy
+
+INVENTORY = "inventory.yaml"
+now = utc_now
+
+
+def keys_folder() -> Path:
+    """Where a person's and this machine's signing keys live: outside the workspace, which is shared."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "crane-verify"
+
+
+def collector_key_path() -> Path:
+    """The key that signs reports on this machine."""
+    return Path(os.environ.get("CRANE_VERIFY_COLLECTOR_KEY") or keys_folder() / "collector.key")
+
+
+def person_key_path() -> Path:
+    """The key with which the person at this machine approves."""
+    return Path(os.environ.get("CRANE_VERIFY_KEY") or keys_folder() / "approver.key")
+
+
+def workspace(ctx: click.Context) -> Workspace:
+    """The workspace named with `-w`, else the nearest one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    named = ctx.find_root().obj
+    here = Path(named) if named else Path.cwd()
+    for folder in (here,) if named else (here, *here.resolve().parents):
+        if (folder / INVENTORY).is_file():
+            return Workspace(folder)
+    raise UsageError(f"no {INVENTORY} in {here}", "make a workspace with `crane-verify init`, or name one with --workspace")
+
+
+def inventory(ctx: click.Context) -> Inventory:
+    """The devices of the workspace."""
+    return load_inventory(workspace(ctx).root / INVENTORY)
+
+
+def one_device(ctx: click.Context, word: str) -> Device:
+    """The one device a word stands for.
+
+    Raises:
+        UsageError: none, or more than one.
+    """
+    found = inventory(ctx).select((word,))
+    if len(found) != 1:
+        names = ", ".join(str(device.name) for device in found[:8])
+        raise UsageError(f"{word} stands for {len(found)} devices", f"name one of them: {names}")
+    return found[0]
+
+
+def policy(ctx: click.Context) -> Policy:
+    """Who may sign what, as the workspace says."""
+    return workspace(ctx).policy()
+
+
+def unwatched(_: Progress) -> None:
+    """Nobody watches."""
+
+
+def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatched) -> Collector:
+    """This machine as a collector in this workspace."""
+    return Collector(
+        workspace=workspace(ctx),
+        policy=policy(ctx),
+        secrets=secret,
+        signer=lambda: signer(collector_key_path()),
+        progress=progress,
+    )
+
+
+def signer(path: Path) -> FileSigner:
+    """The key in a file; its passphrase is asked for where it has one.
+
+    Raises:
+        UsageError: there is no such file.
+        TrustError: it holds no key, or the passphrase is wrong.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no key at {path}", "name one with --key, or make one with `crane-verify trust init`")
+    return load_private_key(path.read_bytes(), lambda: str(ask(f"Passphrase of {path.name}")))
+
+
+def secret(reference: Secret) -> str:
+    """The secret behind a reference of the inventory."""
+    return secret_of(reference, lambda words: ask(words or "Password"))
+
+
+def ask(words: str) -> str:
+    """Ask the person at the terminal, without showing what is typed.
+
+    Raises:
+        UsageError: nobody is there to answer.
+    """
+    if not click.get_text_stream("stdin").isatty():
+        raise UsageError(
+            f"{words}: nobody is at the terminal to answer", "run it by hand, or use a reference such as env:NAME or file:PATH"
+        )
+    return str(click.prompt(words, hide_input=True, default="", show_default=False, err=True))

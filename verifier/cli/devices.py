@@ -1,0 +1,87 @@
+"""`crane-verify devices`: what stands in the inventory."""
+
+from __future__ import annotations
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, print_json, table
+from verifier.model.codec import to_json
+from verifier.model.device import (
+    Address,
+    ImageAddress,
+    ModbusSerialAddress,
+    ModbusTcpAddress,
+    RecordingAddress,
+    SshAddress,
+)
+from verifier.settings.profiles import load_profile
+
+
+@click.group()
+def command() -> None:
+    """The devices of the inventory.
+
+    \b
+    Example:
+      crane-verify devices list
+    """
+
+
+@command.command("list")
+@click.argument("words", nargs=-1)
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
+    """List the devices of a site, a crane, or all."""
+    devices = desk.inventory(ctx).select(words)
+    if as_json:
+        print_json([to_json(device.name) | {"profile": device.profile, "address": where(device.address)} for device in devices])
+        return
+    rows = [(str(d.name), d.profile, f"{d.every.days} d" if d.every else "-", where(d.address)) for d in devices]
+    table(("device", "profile", "every", "address"), rows)
+
+
+@command.command()
+@click.argument("word")
+@click.pass_context
+def show(ctx: click.Context, word: str) -> None:
+    """Show one device as the inventory's groups and defaults make it. Secrets are references, never values."""
+    device = desk.one_device(ctx, word)
+    print_json(
+        {
+            "name": to_json(device.name),
+            "profile": device.profile,
+            "every_seconds": int(device.every.total_seconds()) if device.every else None,
+            "window": f"{device.window.opens:%H:%M}-{device.window.closes:%H:%M}" if device.window else None,
+            "address": where(device.address),
+            "facts": dict(device.facts),
+        }
+    )
+
+
+@command.command()
+@click.pass_context
+def validate(ctx: click.Context) -> None:
+    """Check the inventory and every profile it names. Nothing is asked of any device."""
+    space = desk.workspace(ctx)
+    devices = desk.inventory(ctx).devices
+    for name in sorted({device.profile for device in devices}):
+        load_profile(name, space.profiles)
+    click.echo(f"{len(devices)} devices, all in order")
+
+
+def where(address: Address) -> str:
+    """An address in a few words."""
+    match address:
+        case SshAddress(host=host, port=port, user=user, jump=jump):
+            return f"ssh {user}@{host}:{port}" + (f" through {jump.host}" if jump else "")
+        case ModbusTcpAddress(host=host, port=port, unit=unit, tls=tls, rtu=rtu):
+            how = "modbus/tls" if tls else "modbus rtu over tcp" if rtu else "modbus"
+            return f"{how} {host}:{port} unit {unit}"
+        case ModbusSerialAddress(path=path, unit=unit):
+            return f"modbus rtu {path} unit {unit}"
+        case ImageAddress(path=path):
+            return f"image {path}"
+        case RecordingAddress(path=path):
+            return f"recording {path}"

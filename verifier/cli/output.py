@@ -1,0 +1,73 @@
+"""How a command speaks: lines for people, one JSON document with `--json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from verifier.model.words import Verdict
+from verifier.report.text import Line, Style
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+VERDICT_STYLE: dict[Verdict, str] = {
+    Verdict.MATCH: "green",
+    Verdict.DRIFT: "red",
+    Verdict.UNDETERMINED: "yellow",
+    Verdict.UNTRUSTED: "magenta",
+}
+LINE_STYLE: dict[Style, dict[str, Any]] = {
+    Style.PLAIN: {},
+    Style.TITLE: {"bold": True},
+    Style.GOOD: {"fg": "green", "bold": True},
+    Style.BAD: {"fg": "red"},
+    Style.DOUBT: {"fg": "yellow"},
+    Style.FAINT: {"dim": True},
+    Style.ADDED: {"fg": "green"},
+    Style.REMOVED: {"fg": "red"},
+}
+
+
+def say(line: Line) -> None:
+    """A line of a report, in colour where the terminal has it."""
+    click.secho(line.text, **LINE_STYLE[line.style])
+
+
+def json_option(command: F) -> F:
+    """`--json` on a command, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(command)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output, keys in their own order."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their longest cell; the last one runs free."""
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(head) - 1)]
+    for number, line in enumerate(lines):
+        text = "  ".join([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] + [line[-1]]).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+
+
+def local(moment: datetime) -> str:
+    """A time for people: `2026-11-22 06:00 UTC`."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `12h` or `365d` as a span of time.
+
+    Raises:
+        click.BadParameter: it is not one.
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    if text[-1:] not in units or not text[:-1].isdigit():
+        raise click.BadParameter(f"{text!r} is not a time; write 90s, 15m, 12h or 365d")
+    return timedelta(seconds=int(text[:-1]) * units[text[-1]])

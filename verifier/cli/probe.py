@@ -1,0 +1,51 @@
+"""`crane-verify probe`: can this device be read, and if not, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, print_json
+from verifier.procedures.probe import Outcome, Step, probe
+
+STYLE = {Outcome.WORKS: "green", Outcome.FAILS: "red", Outcome.NOT_TRIED: "yellow"}
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="DEVICE...")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> int:
+    """Find out step by step what works: name, port, host key, login, tools, and each item of the profile.
+
+    Nothing is recorded, and no more is read than the first answer of each item. Leaves with 4 when something fails.
+
+    \b
+    Example:
+      crane-verify probe STS-01/controller
+    """
+    failed = False
+    documents = []
+    for device in desk.inventory(ctx).select(words):
+        steps = []
+        if not as_json:
+            click.secho(str(device.name), bold=True)
+        for step in probe(device, desk.collector(ctx)):
+            steps.append(step)
+            if not as_json:
+                _print(step)
+        failed = failed or any(step.outcome is Outcome.FAILS for step in steps)
+        documents.append({"device": str(device.name), "steps": [asdict(step) for step in steps]})
+    if as_json:
+        print_json(documents)
+    return 4 if failed else 0
+
+
+def _print(step: Step) -> None:
+    click.echo(
+        click.style(f"  {step.outcome:9}", fg=STYLE[step.outcome]) + f"  {step.name}" + (f": {step.words}" if step.words else "")
+    )
+    if step.fix:
+        click.echo(f"             fix: {step.fix}")

@@ -1,0 +1,114 @@
+"""`crane-verify profiles`: what each kind of device is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, print_json, table
+from verifier.errors import UsageError
+from verifier.model.codec import to_json
+from verifier.model.profile import (
+    Ask,
+    Facts,
+    Fifo,
+    FileRecords,
+    FileTree,
+    Identification,
+    Parameters,
+    Profile,
+    Registers,
+    ServerId,
+)
+from verifier.settings.profiles import load_profile, profile_names, read_profile
+
+
+@click.group()
+def command() -> None:
+    """What to ask each kind of device.
+
+    \b
+    Example:
+      crane-verify profiles show wago-pfc
+    """
+
+
+@command.command("list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the built-in profiles and the workspace's own."""
+    found = [load_profile(name, _own(ctx)) for name in profile_names(_own(ctx))]
+    if as_json:
+        print_json(
+            [{"name": p.name, "title": p.title, "version": p.version, "maturity": p.maturity, "sha256": p.digest} for p in found]
+        )
+        return
+    table(("profile", "maturity", "items", "title"), [(p.name, p.maturity, str(len(p.items)), p.title) for p in found])
+
+
+@command.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show what a profile asks, what it leaves out and why, and where its facts come from."""
+    profile = load_profile(name, _own(ctx))
+    if as_json:
+        print_json(to_json(profile))
+        return
+    _print(profile)
+
+
+@command.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(files: tuple[Path, ...]) -> None:
+    """Check profile files before they are used. Each error names the file, the line and the fix."""
+    for path in files:
+        profile = read_profile(path.read_text(encoding="utf-8"), str(path))
+        click.echo(f"{path}: {profile.name}, {len(profile.items)} items, in order")
+
+
+def _own(ctx: click.Context) -> Path | None:
+    """The workspace's own profiles; None outside a workspace, where the built-in ones can still be read."""
+    try:
+        return desk.workspace(ctx).profiles
+    except UsageError:
+        return None
+
+
+def _print(profile: Profile) -> None:
+    click.secho(f"{profile.name}: {profile.title}", bold=True)
+    click.echo(f"version {profile.version}, {profile.maturity}, sha256 {profile.digest}\n")
+    table(
+        ("item", "kind", "criticality", "asks for"),
+        [(item.name, item.kind, item.criticality, asks_for(item.ask)) for item in profile.items],
+    )
+    for title, lines in (("left out, because no source confirms it", profile.gaps), ("sources", profile.references)):
+        if lines:
+            click.echo(f"\n{title}:")
+            for line in lines:
+                click.echo(f"  {line}")
+
+
+def asks_for(ask: Ask) -> str:
+    """What an item asks, in a few words."""
+    match ask:
+        case FileTree(paths=paths, proof=proof):
+            return f"{' '.join(paths)} ({proof})"
+        case Facts(topic=topic):
+            return f"the system's {topic}"
+        case Parameters(parameters=parameters):
+            return ", ".join(parameter.name for parameter in parameters)
+        case Registers(table=which, first=first, count=count):
+            return f"{which} {first} to {first + count - 1}"
+        case Identification(level=level):
+            return f"device identification, {level}"
+        case ServerId():
+            return "server id"
+        case FileRecords(file=file, first=first, count=count):
+            return f"records {first} to {first + count - 1} of file {file}"
+        case Fifo(address=address):
+            return f"FIFO queue {address}"

@@ -1,0 +1,149 @@
+"""`crane-verify report`: what the checks found, signed."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, local, print_json, say, table
+from verifier.errors import UsageError
+from verifier.model.device import DeviceName
+from verifier.procedures.audit import Found, report_at, reports, signed_report, verified_report
+from verifier.record.files import read_whole, write_whole
+from verifier.report.html import fleet_view
+from verifier.report.machine import document
+from verifier.report.signed import NotReported, SignedReport
+from verifier.report.text import text_lines
+from verifier.report.views import VIEWS
+from verifier.report.words import coverage
+
+
+@click.group()
+def command() -> None:
+    """Signed reports of past checks. A report is named by its number, or by a device for its newest one.
+
+    \b
+    Example:
+      crane-verify report list STS-01
+      crane-verify report show STS-01/controller
+      crane-verify report export 17 --format html --output report.html
+    """
+
+
+@command.command("list")
+@click.argument("words", nargs=-1)
+@click.option("--most", type=click.IntRange(1), default=50, show_default=True, help="Newest so many.")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) -> None:
+    """List reports, newest first. `show` and `verify` check their signatures."""
+    space = desk.workspace(ctx)
+    names = {device.name for device in desk.inventory(ctx).select(words)} if words else None
+    found = list(islice((each for each in reports(space) if names is None or each.report.device in names), most))
+    if as_json:
+        print_json([{"number": e.sequence, "device": str(e.report.device), "verdict": e.report.verdict} for e in found])
+        return
+    rows = [
+        (str(e.sequence), local(e.report.ended), str(e.report.device), e.report.verdict, coverage(e.report.coverage))
+        for e in found
+    ]
+    table(("number", "ended", "device", "verdict", "coverage"), rows)
+
+
+@command.command()
+@click.argument("which")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, which: str, as_json: bool) -> None:
+    """Show a report, its signatures checked."""
+    found = signed_report(_one(ctx, which), desk.policy(ctx))
+    if as_json:
+        print_json(document(found))
+        return
+    for line in text_lines(found):
+        say(line)
+
+
+@command.command()
+@click.argument("which")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, which: str, as_json: bool) -> None:
+    """Check the signatures of a report of the record, or of an exported envelope. Leaves with 5 if they do not hold."""
+    envelope = read_whole(Path(which).resolve()) if Path(which).is_file() else _one(ctx, which).envelope
+    verified = verified_report(envelope or b"", desk.policy(ctx))
+    report = verified.value
+    if as_json:
+        print_json(
+            {"device": str(report.device), "verdict": report.verdict, "sha256": verified.sha256, "signers": verified.signer_names}
+        )
+        return
+    click.secho(f"genuine: {report.device}, {report.verdict}, {local(report.ended)}", fg="green")
+    click.echo(f"signed by {', '.join(verified.signer_names)}, sha256 {verified.sha256}")
+    click.echo(
+        "This proves who signed, and that nothing was changed since; not when, and not that the device told the truth."
+    )
+
+
+@command.command()
+@click.argument("which")
+@click.option("--format", "view", type=click.Choice(["envelope", *VIEWS]), default="html", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.pass_context
+def export(ctx: click.Context, which: str, view: str, output: Path) -> None:
+    """Write a report to a file: a view for people or programs, or the signed envelope itself.
+
+    A crane or a site gives one HTML page over all its devices' newest reports, each with its own page beside it.
+    """
+    if view == "html" and _is_group(ctx, which):
+        _export_group(ctx, which, output)
+        return
+    found = _one(ctx, which)
+    if view == "envelope":
+        _write(output, found.envelope)
+        return
+    _write(output, VIEWS[view].render(signed_report(found, desk.policy(ctx))).encode())
+
+
+def _export_group(ctx: click.Context, which: str, output: Path) -> None:
+    policy, space = desk.policy(ctx), desk.workspace(ctx)
+    signed: list[SignedReport] = []
+    without: list[NotReported] = []
+    for device in desk.inventory(ctx).select((which,)):
+        newest = next(reports(space, device.name), None)
+        if newest is None:
+            without.append(NotReported(str(device.name), "never checked"))
+            continue
+        signed.append(signed_report(newest, policy))
+    for each in signed:
+        _write(output.with_name(page_of(each.report.device)), VIEWS["html"].render(each).encode(), quiet=True)
+    _write(output, fleet_view(signed, which, without).encode())
+
+
+def page_of(device: DeviceName) -> str:
+    """The file name of a device's own page."""
+    return f"{device.crane}-{device.device}.html"
+
+
+def _one(ctx: click.Context, which: str) -> Found:
+    space = desk.workspace(ctx)
+    if which.isdigit():
+        return report_at(int(which), space)
+    device = desk.one_device(ctx, which)
+    newest = next(reports(space, device.name), None)
+    if newest is None:
+        raise UsageError(f"{device.name} was never checked", f"check it with `crane-verify check {device.name}`")
+    return newest
+
+
+def _is_group(ctx: click.Context, which: str) -> bool:
+    return not which.isdigit() and len(desk.inventory(ctx).select((which,))) > 1
+
+
+def _write(output: Path, data: bytes, quiet: bool = False) -> None:
+    write_whole(output.resolve(), data)
+    if not quiet:
+        click.echo(f"{output}: {len(data):,} bytes")

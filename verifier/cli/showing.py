@@ -1,0 +1,55 @@
+"""Snapshots, baselines and drifts on a terminal."""
+
+from __future__ import annotations
+
+import click
+
+from verifier.cli.output import local, say, table
+from verifier.compare.describe import described
+from verifier.model.baseline import Baseline
+from verifier.model.drift import Drift
+from verifier.model.snapshot import Snapshot, Unread
+from verifier.report.text import drift_lines
+
+
+def print_baseline(baseline: Baseline, headline: str) -> None:
+    """What a baseline holds, item by item, and what a signer must know: what was not read, not asked, or moved."""
+    click.secho(headline, bold=True)
+    click.echo(f"reason: {baseline.reason}")
+    print_snapshot(baseline.snapshot)
+    for moved in baseline.moved:
+        click.secho(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
+
+
+def print_snapshot(snapshot: Snapshot) -> None:
+    """A line for each item, and every member that was not read."""
+    click.echo(f"read {local(snapshot.started)} with profile {snapshot.profile}, version {snapshot.profile_version}")
+    rows = []
+    for item in snapshot.items:
+        unread = sum(isinstance(reading.value, Unread) for reading in item.readings)
+        weakest = min((r.evidence for r in item.readings if not isinstance(r.value, Unread)), default=None)
+        rows.append(
+            (item.name, item.kind, str(len(item.readings) - unread), str(unread or "-"), weakest.word if weakest else "-")
+        )
+    table(("item", "kind", "read", "not read", "evidence"), rows)
+    for item in snapshot.items:
+        for reading in item.readings:
+            if isinstance(reading.value, Unread):
+                click.secho(f"not read: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
+    for note in snapshot.not_asked:
+        click.echo(f"not asked: {note.item}: {note.why}")
+    for line in snapshot.notes:
+        click.echo(f"note: {line}")
+
+
+def print_members(snapshot: Snapshot) -> None:
+    """Every member with its value."""
+    for item in snapshot.items:
+        click.secho(f"\n{item.name}", bold=True)
+        table(("member", "evidence", "value"), [(r.member, r.evidence.word, described(r.value)) for r in item.readings])
+
+
+def print_drifts(changes: tuple[Drift, ...]) -> None:
+    """Drifts as a report shows them."""
+    for line in drift_lines(changes):
+        say(line)

@@ -1,0 +1,116 @@
+"""`crane-verify trust`: whose signatures count, and for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from verifier.cli import desk
+from verifier.cli.output import json_option, print_json, table
+from verifier.errors import UsageError
+from verifier.model.codec import to_json
+from verifier.record.files import write_new
+from verifier.trust.keys import FileSigner, load_private_key, new_private_key, read_public_key
+from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_for_one
+from verifier.trust.quorum import Seat
+
+
+@click.group()
+def command() -> None:
+    """Who may sign what.
+
+    \b
+    Example:
+      crane-verify trust init --name "A. Engineer"
+      crane-verify trust show
+    """
+
+
+@command.command()
+@click.option("--name", required=True, help="Who approves baselines: your name, as it should stand in reports.")
+@click.option("--no-passphrase", is_flag=True, help="Leave your key unencrypted; for tests and training.")
+@click.pass_context
+def init(ctx: click.Context, name: str, no_passphrase: bool) -> None:
+    """Begin with one person and this machine: a key for each, and a policy that names both."""
+    space = desk.workspace(ctx)
+    if space.policy_path.exists():
+        raise UsageError(f"{space.policy_path} is there already", "`crane-verify trust show` shows it; nothing was changed")
+    person = ensure_key(desk.person_key_path(), None if no_passphrase else "your signing key")
+    machine = ensure_key(desk.collector_key_path(), None)
+    space.write_policy(policy_for_one(name, person.public, machine.public))
+    click.echo(f"{name} approves baselines with {desk.person_key_path()}")
+    click.echo(f"this machine signs reports with {desk.collector_key_path()}")
+    click.echo(f"who may sign what stands in {space.policy_path}; keep that file under your eyes")
+
+
+@command.command()
+@click.argument("public_key", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", required=True, help="Whose key this is.")
+@click.option("--role", required=True, help="engineer, security-officer, technician, vendor or collector.")
+@click.pass_context
+def add(ctx: click.Context, public_key: Path, name: str, role: str) -> None:
+    """Add a person's public key (a .pub file) and their role. The role must not be filled by the same person's second key."""
+    before = desk.policy(ctx)
+    key = TrustedKey(name, read_public_key(public_key.read_bytes()))
+    desk.workspace(ctx).write_policy(with_member(before, key, role))
+    click.echo(f"{name} is {role} with the key {key.public.fingerprint}")
+
+
+@command.command()
+@click.argument("statement", type=click.Choice(["baseline", "report"]))
+@click.argument("seats", nargs=-1, required=True, metavar="ROLE=COUNT...")
+@click.pass_context
+def quorum(ctx: click.Context, statement: str, seats: tuple[str, ...]) -> None:
+    """Say how many of which role a statement needs.
+
+    \b
+    Example:
+      crane-verify trust quorum baseline engineer=1 security-officer=1
+    """
+    before = desk.policy(ctx)
+    needed = Quorum(statement, tuple(_seat(text) for text in seats))
+    others = tuple(each for each in before.quorums if each.statement != statement)
+    desk.workspace(ctx).write_policy(Policy(before.keys, before.roles, (*others, needed)))
+    click.echo(f"a {statement} needs {' and '.join(seats)}")
+
+
+@command.command()
+@json_option
+@click.pass_context
+def show(ctx: click.Context, as_json: bool) -> None:
+    """Show whose keys are trusted, who holds which role, and what each kind of statement needs."""
+    found = desk.policy(ctx)
+    if as_json:
+        print_json(to_json(found))
+        return
+    rows = [(key.owner, ", ".join(sorted(found.roles_of(key.owner))), key.public.fingerprint) for key in found.keys]
+    table(("who", "roles", "key"), rows)
+    for each in found.quorums:
+        click.echo(f"a {each.statement} needs {' and '.join(f'{seat.count} {seat.role}' for seat in each.seats)}")
+
+
+def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:
+    """The key in a file, made first if there is none. `passphrase_for` names what a passphrase is asked for; None: none."""
+    if not path.exists():
+        passphrase = None
+        if passphrase_for:
+            passphrase = click.prompt(f"Passphrase for {passphrase_for}", hide_input=True, confirmation_prompt=True, err=True)
+        write_new(path, new_private_key(passphrase), mode=0o600)
+        return load_private_key(path.read_bytes(), lambda: str(passphrase))
+    return desk.signer(path)
+
+
+def with_member(before: Policy, key: TrustedKey, role: str) -> Policy:
+    """The policy with one more key, and its owner in a role."""
+    roles = {each.name: each.members for each in before.roles}
+    members = roles.get(role, ())
+    roles[role] = members if key.owner in members else (*members, key.owner)
+    return Policy((*before.keys, key), tuple(Role(name, members) for name, members in roles.items()), before.quorums)
+
+
+def _seat(text: str) -> Seat:
+    role, _, count = text.partition("=")
+    if not role or not count.isdigit():
+        raise UsageError(f"{text!r} is no seat", "write a role and how many: security-officer=1")
+    return Seat(role, int(count))

@@ -1,0 +1,90 @@
+"""Approving: a person sees what would change, signs, and when the quorum is met the baseline is in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verifier.compare.drifts import compare
+from verifier.errors import UsageError
+from verifier.model.baseline import Baseline
+from verifier.model.device import Device
+from verifier.model.drift import Drift
+from verifier.procedures.approved import newest
+from verifier.procedures.collector import Collector
+from verifier.trust.baseline_rules import Accepted, succeeds
+from verifier.trust.envelope import add_signature
+from verifier.trust.keys import Signer
+from verifier.trust.statement import BASELINE
+from verifier.trust.verify import Approvals, Verified, claimed, signed_by, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What waits for signatures, and what approving it would change."""
+
+    baseline: Baseline
+    supersedes: Verified[Baseline] | None
+    changes: tuple[Drift, ...]
+    """Against the baseline it replaces; empty for the first."""
+    approvals: Approvals
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    baseline: Verified[Baseline]
+    entry: int
+    """Its number in the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    approvals: Approvals
+
+
+def proposal(device: Device, collector: Collector) -> Proposal:
+    """What is proposed for a device.
+
+    Raises:
+        UsageError: nothing is.
+        TrustError: the proposal is not what it should be.
+    """
+    envelope = collector.workspace.baselines.proposed(device.name)
+    if envelope is None:
+        raise UsageError(
+            f"no baseline of {device.name} waits for approval", f"propose one with `crane-verify baseline propose {device.name}`"
+        )
+    baseline = claimed(envelope, BASELINE)
+    supersedes = newest(device, collector)
+    changes: tuple[Drift, ...] = ()
+    if supersedes:
+        changes = compare(supersedes.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
+    approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
+    return Proposal(baseline, supersedes, changes, approvals, envelope)
+
+
+def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector) -> InForce | Waiting:
+    """Sign exactly the proposal that was seen. With the last signature needed it becomes the baseline in force.
+
+    Raises:
+        UsageError: the policy does not know this key.
+        TrustError: the proposal changed meanwhile, does not follow on the newest baseline, or this key has signed it.
+    """
+    if not collector.policy.owner(signer.key_id):
+        raise UsageError("the policy does not know this key", f"add its owner to trust/policy.json: {signer.public.fingerprint}")
+    _still(device, seen, collector)
+    envelope = add_signature(seen.envelope, signer)
+    approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
+    if approvals.missing:
+        collector.workspace.baselines.propose(device.name, envelope)
+        return Waiting(approvals)
+    verified = verify(envelope, BASELINE, collector.policy, collector.now())
+    accepted = Accepted(seen.supersedes.value.serial, seen.supersedes.sha256) if seen.supersedes else None
+    succeeds(verified, device.name, accepted)
+    entry = collector.workspace.baselines.accept(verified)
+    return InForce(verified, entry.sequence)
+
+
+def _still(device: Device, seen: Proposal, collector: Collector) -> None:
+    if collector.workspace.baselines.proposed(device.name) != seen.envelope:
+        raise UsageError(f"the proposal of {device.name} changed while you read it", "look at it again, then approve")

@@ -1,0 +1,91 @@
+"""Auditing: does the record hold, and who signed what is in it? No device is asked, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from verifier.errors import TrustError, UsageError
+from verifier.model.device import DeviceName
+from verifier.model.report import Report
+from verifier.record.workspace import Workspace
+from verifier.report.signed import SignedReport
+from verifier.trust.envelope import opened
+from verifier.trust.policy import Policy
+from verifier.trust.statement import BASELINE, REPORT, kind_of
+from verifier.trust.verify import Verified, claimed, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A report as it lies in the record, on nobody's word yet."""
+
+    sequence: int
+    report: Report
+    envelope: bytes
+
+
+def verified_report(envelope: bytes, policy: Policy) -> Verified[Report]:
+    """A report whose signatures hold, at the time it says it was made.
+
+    That time is the collector's own claim; a witness or a time stamp would make it more.
+
+    Raises:
+        TrustError: they do not, or it is no report.
+    """
+    return verify(envelope, REPORT, policy, claimed(envelope, REPORT).ended)
+
+
+def reports(workspace: Workspace, device: DeviceName | None = None) -> Iterator[Found]:
+    """The reports of the record, newest first; of one device, or of all."""
+    log = workspace.log
+    for sequence in range(log.length() - 1, -1, -1):
+        envelope = log.read(sequence)
+        if kind_of(opened(envelope).payload) is not REPORT:
+            continue
+        report = claimed(envelope, REPORT)
+        if device is None or report.device == device:
+            yield Found(sequence, report, envelope)
+
+
+def signed_report(found: Found, policy: Policy) -> SignedReport:
+    """A report of the record, its signatures checked.
+
+    Raises:
+        TrustError: they do not hold.
+    """
+    verified = verified_report(found.envelope, policy)
+    return SignedReport(verified.value, verified.sha256, found.sequence, verified.signer_names)
+
+
+def report_at(sequence: int, workspace: Workspace) -> Found:
+    """The report with this number.
+
+    Raises:
+        UsageError: the record has no such entry, or it is something else.
+    """
+    if not 0 <= sequence < workspace.log.length():
+        raise UsageError(f"the record has no entry {sequence}", "`crane-verify report list` shows the numbers")
+    envelope = workspace.log.read(sequence)
+    if kind_of(opened(envelope).payload) is not REPORT:
+        raise UsageError(f"entry {sequence} of the record is no report", "`crane-verify report list` shows the numbers")
+    return Found(sequence, claimed(envelope, REPORT), envelope)
+
+
+def audit_log(workspace: Workspace, policy: Policy) -> tuple[int, tuple[str, ...]]:
+    """How many entries the record has, and everything that is wrong with it, in words."""
+    log = workspace.log
+    wrong = [str(finding) for finding in log.verify()]
+    for sequence in range(log.length()):
+        try:
+            _verify_entry(log.read(sequence), policy)
+        except TrustError as error:
+            wrong.append(f"entry {sequence}: {error}")
+    return log.length(), tuple(wrong)
+
+
+def _verify_entry(envelope: bytes, policy: Policy) -> None:
+    if kind_of(opened(envelope).payload) is REPORT:
+        verified_report(envelope, policy)
+    else:
+        verify(envelope, BASELINE, policy, claimed(envelope, BASELINE).proposed)

@@ -1,0 +1,52 @@
+"""Several devices side by side. One failure never stops the rest, and none is merely absent from the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from verifier.errors import CraneVerifyError
+from verifier.model.device import Device
+from verifier.procedures.check import check
+from verifier.procedures.collector import Collector
+from verifier.report.signed import SignedReport
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    device: Device
+    report: SignedReport
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No report could be made or recorded. Our own fault, the disk's or the settings'; never the device's."""
+
+    device: Device
+    error: CraneVerifyError
+
+
+Outcome = Checked | Failed
+
+
+def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> Iterator[Outcome]:
+    """One outcome for every device, in the order they finish. At most `at_once` devices are asked at a time."""
+    with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device") as pool:
+        running = [pool.submit(_outcome, device, collector) for device in devices]
+        try:
+            for done in as_completed(running):
+                yield done.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _outcome(device: Device, collector: Collector) -> Outcome:
+    try:
+        return Checked(device, check(device, collector))
+    except CraneVerifyError as error:
+        return Failed(device, error)
+    except Exception as error:  # a fault of ours on one device must not take the others with it
+        return Failed(
+            device, CraneVerifyError(f"{device.name}: {type(error).__name__}: {error}", "this is a fault of crane-verify")
+        )

@@ -1,0 +1,77 @@
+"""From what was found to a report: the verdict, the coverage, and everything the verdict rests on."""
+
+from __future__ import annotations
+
+import hashlib
+
+from verifier import __version__
+from verifier.compare.coverage import coverage, item_results
+from verifier.compare.notes import evidence_notes, limit_notes
+from verifier.compare.verdict import verdict
+from verifier.errors import TrustError
+from verifier.model.baseline import Baseline
+from verifier.model.device import Device
+from verifier.model.drift import Drift
+from verifier.model.profile import Profile
+from verifier.model.report import BaselineRef, Coverage, Report
+from verifier.model.snapshot import Exchange, Snapshot
+from verifier.model.words import Verdict
+from verifier.procedures.collector import Collector
+from verifier.trust.baseline_rules import Stale, freshness
+from verifier.trust.verify import Verified
+
+TOOL = f"crane-verify {__version__}"
+NOTHING_ASKED = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
+
+
+def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, ...]) -> Report:
+    """The report of a check that got as far as asking the device."""
+    approved = baseline.value.snapshot
+    items = item_results(approved, found, drifts)
+    covered = coverage(items)
+    return Report(
+        device=found.device,
+        verdict=verdict(drifts, covered),
+        started=found.started,
+        ended=found.ended,
+        profile=found.profile,
+        profile_version=found.profile_version,
+        profile_digest=found.profile_digest,
+        baseline=BaselineRef(baseline.value.serial, baseline.sha256, baseline.signer_names),
+        coverage=covered,
+        items=items,
+        drifts=drifts,
+        not_asked=found.not_asked,
+        notes=(*_age(baseline.value, found), *found.notes, *limit_notes(found), *evidence_notes(approved, found)),
+        exchange=found.exchange,
+        tool=TOOL,
+        previous="",
+    )
+
+
+def refused(device: Device, profile: Profile, error: TrustError, collector: Collector) -> Report:
+    """The report of a check that stopped at the baseline. The device was not asked."""
+    now = collector.now()
+    return Report(
+        device=device.name,
+        verdict=Verdict.UNTRUSTED,
+        started=now,
+        ended=now,
+        profile=profile.name,
+        profile_version=profile.version,
+        profile_digest=profile.digest,
+        baseline=BaselineRef(0, "", ()),
+        coverage=Coverage(0, 0),
+        items=(),
+        drifts=(),
+        not_asked=(),
+        notes=(str(error), *((error.hint,) if error.hint else ())),
+        exchange=NOTHING_ASKED,
+        tool=TOOL,
+        previous="",
+    )
+
+
+def _age(baseline: Baseline, found: Snapshot) -> tuple[str, ...]:
+    age = freshness(baseline, found.started)
+    return (str(age),) if isinstance(age, Stale) else ()
