@@ -366,7 +366,7 @@ def test_p4_items_of_one_side_only() -> None:
     assert (drift.kind, drift.item, drift.note) == (
         DriftKind.UNREAD,
         "program",
-        "the check holds no answer; stands for 1 approved members",
+        "the check holds no answer; stands for 1 approved member",
     )
 
 
@@ -390,7 +390,7 @@ def test_an_item_the_baseline_could_not_ask_is_unread_not_unexpected() -> None:
     (drift,) = compare(approved, snapshot(files(a="1"), listeners), NO)
     assert (drift.kind, drift.note) == (
         DriftKind.UNREAD,
-        "never asked when the baseline was approved (the device is off); 1 members found now stand beside nothing",
+        "never asked when the baseline was approved (the device is off); 1 member found now with nothing to compare",
     )
 
 
@@ -401,7 +401,7 @@ def test_what_was_unread_when_approved_can_never_match() -> None:
         (
             "unread",
             "/root",
-            "never read when the baseline was approved (permission denied); 1 members found there now stand beside nothing",
+            "never read when the baseline was approved (permission denied); 1 member found there now with nothing to compare",
         ),
         ("unread", "/x", "never read when the baseline was approved (over the profile's bound)"),
     ]

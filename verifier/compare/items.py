@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from verifier.compare.plain import plain
+from verifier.compare.plain import counted, plain
 from verifier.compare.walk import NotRead, Walk, walk
 from verifier.model.pattern import matches
 from verifier.model.snapshot import WHOLE_ITEM, ItemSnapshot, Snapshot
@@ -70,12 +70,18 @@ def _emptied(item: ItemSnapshot) -> ItemSnapshot:
 
 def _not_asked(item: ItemSnapshot, why: str) -> Walk:
     members = tuple(r.member for r in item.readings if not matches(item.volatile, r.member))
-    lost = f"; stands for {len(members):,} approved members" if members else "; the approved list is empty, and may not be so now"
+    lost = (
+        f"; stands for {counted(len(members), 'approved member')}"
+        if members
+        else "; the approved list is empty, and may not be so now"
+    )
     outcome = NotRead(WHOLE_ITEM, why + lost, Evidence.STATED, members)
     return Walk((outcome,), 0, outcome.count, 0, 0)
 
 
 def _unapproved(item: ItemSnapshot, why: str) -> Walk:
     read = len(item.readings)
-    words = f"never asked when the baseline was approved ({plain(why)}); {read:,} members found now stand beside nothing"
+    words = (
+        f"never asked when the baseline was approved ({plain(why)}); {counted(read, 'member')} found now with nothing to compare"
+    )
     return Walk((NotRead(WHOLE_ITEM, words, Evidence.STATED),), 0, 1, read, 0)

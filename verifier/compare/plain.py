@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 member`, `1,204 members`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def plain(text: str, limit: int = 2000) -> str:
     r"""The text with every control character, bidi override and stray byte written as an escape (`\x1b`, `\u202e`).
 

@@ -31,6 +31,8 @@ def text_diff(approved: str, found: str, texts: Texts) -> tuple[str, ...]:
     before, after = texts(approved), texts(found)
     if before is None or after is None:
         return ()
+    if before.endswith(b"\n") and after.endswith(b"\n"):
+        before, after = before[:-1], after[:-1]
     old, new = _lines(before), _lines(after)
     head = max(0, _alike(old, new) - CONTEXT)
     tail = max(0, _alike(old[head:][::-1], new[head:][::-1]) - CONTEXT)

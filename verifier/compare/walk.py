@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 
-from verifier.compare.plain import plain
+from verifier.compare.plain import counted, plain
 from verifier.compare.values import Known, differences, gap, weaker
 from verifier.model.drift import Difference
 from verifier.model.pattern import compiled
@@ -183,11 +183,11 @@ def _unread_now(unread: Unread, members: int, _: int) -> str:
     detail = f": {plain(unread.detail)}" if unread.detail else ""
     if not members:
         return f"{unread.reason.value}{detail}; the baseline holds nothing of it"
-    return f"{unread.reason.value}{detail}" + (f"; stands for {members:,} approved members" if members > 1 else "")
+    return f"{unread.reason.value}{detail}" + (f"; stands for {counted(members, 'approved member')}" if members > 1 else "")
 
 
 def _never_read(unread: Unread, _: int, strangers: int) -> str:
-    beside = f"; {strangers:,} members found there now stand beside nothing" if strangers else ""
+    beside = f"; {counted(strangers, 'member')} found there now with nothing to compare" if strangers else ""
     return f"never read when the baseline was approved ({unread.reason.value}){beside}"
 
 

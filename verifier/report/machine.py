@@ -30,7 +30,14 @@ def document(signed: SignedReport) -> dict[str, Any]:
 
 def json_view(signed: SignedReport) -> str:
     """`document` as text. It is a view: what was signed is the envelope in the record, byte for byte."""
-    return json.dumps(document(signed), indent=2, ensure_ascii=False) + "\n"
+    return json_text(document(signed))
+
+
+def json_text(of: Any) -> str:
+    r"""JSON for a terminal or a file: readable, and with every control character and bidi override escaped (`\u202e`)."""
+    text = json.dumps(of, indent=2, ensure_ascii=False) + "\n"
+    # between its strings JSON holds nothing unprintable but line ends, so what is escaped here stood inside a string
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _technique(of: object) -> dict[str, str] | None:

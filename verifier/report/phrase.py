@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from verifier.model.drift import Difference, Drift
 from verifier.model.snapshot import WHOLE_ITEM
@@ -22,7 +23,6 @@ NOUNS: Mapping[str, str] = {
     "usb": "USB device",
     "modems": "modem",
     "mounts": "mount",
-    "parameters": "parameter",
 }
 """What one member of an item of this name is called. Other items: nothing, the member's name says it."""
 
@@ -33,27 +33,29 @@ def phrase(drift: Drift) -> str:
     """What happened to which member, on one line. Its note, its evidence and its diff stand beside it."""
     match drift.kind:
         case DriftKind.CHANGED:
-            return f"{drift.member} {'; '.join(changes(drift))}"
+            return f"{_noun_and_member(drift)} {'; '.join(changes(drift))}"
         case DriftKind.MISSING:
             return f"missing {_named(drift)}"
         case DriftKind.UNEXPECTED:
             return f"unexpected {_named(drift)}"
         case DriftKind.UNREAD:
-            return f"not read: {member(drift)}"
+            return f"not read: {_noun_and_member(drift)}"
         case DriftKind.DISAGREEING:
-            return f"two answers for {drift.member}: {'; '.join(changes(drift))}"
+            return f"two answers for {_noun_and_member(drift)}: {'; '.join(changes(drift))}"
+        case _:
+            assert_never(drift.kind)
 
 
 def member(drift: Drift) -> str:
     """The member's name, or words where the drift stands for more than one."""
     if drift.member != WHOLE_ITEM:
         return drift.member
-    return "several members" if drift.differences else "the whole item"
+    return f"{'several members' if drift.differences else 'all'} of {drift.item}"
 
 
 def noun(drift: Drift) -> str:
     """What kind of thing the member is, where its item says so; else empty."""
-    return NOUNS.get(drift.item.casefold(), "")
+    return "" if drift.member == WHOLE_ITEM else NOUNS.get(drift.item.casefold(), "")
 
 
 def changes(drift: Drift) -> tuple[str, ...]:
@@ -79,7 +81,11 @@ def _change(difference: Difference, arrow: str) -> str:
     return f"{of.what} {words}".strip()
 
 
+def _noun_and_member(drift: Drift) -> str:
+    return f"{noun(drift)} {member(drift)}".strip()
+
+
 def _named(drift: Drift) -> str:
     description = "; ".join(d.before or d.after for d in drift.differences)
-    words = f"{noun(drift)} {drift.member}".strip()
+    words = _noun_and_member(drift)
     return f"{words} ({description})" if description else words

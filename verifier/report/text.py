@@ -108,6 +108,9 @@ def _group(drifts: list[Drift], most: int) -> Iterator[Line]:
         yield from _drift(drift)
     if len(drifts) > most:
         yield Line(f"  and {len(drifts) - most:,} more in this item: see the JSON view", Style.DOUBT)
+    named = dict.fromkeys(each for each in map(technique, drifts) if isinstance(each, Technique))
+    for each in named:
+        yield Line(f"  {each.release}: {each.id} {each.name}, which reading shows {each.shows.value}", Style.FAINT)
     yield Line("")
 
 
@@ -117,9 +120,6 @@ def _drift(drift: Drift) -> Iterator[Line]:
     yield Line(f"  {drift.criticality.value:8}  {phrase(drift)}{evidence}", Style.DOUBT if unread else Style.BAD)
     if drift.note:
         yield Line(f"            {drift.note}")
-    named = technique(drift)
-    if isinstance(named, Technique):
-        yield Line(f"            {named.release}: {named.id} {named.name}, shown {named.shows.value}", Style.FAINT)
     for line in drift.diff:
         yield Line(f"            {line}", {"+": Style.ADDED, "-": Style.REMOVED}.get(line[:1], Style.FAINT))
 
