@@ -38,6 +38,8 @@ def locked(path: Path, wait_seconds: float) -> Iterator[None]:
             yield
         finally:
             _sign(descriptor, b"")
+            # closing is not enough: a process forked meanwhile may still have the file open
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 

@@ -8,6 +8,7 @@ a thousand names, so finding the newest costs three listings, however long the l
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ WAIT = 60.0
 """Seconds to wait for another writer; one append takes milliseconds."""
 MOST_ENTRIES = 10**9
 PER_FOLDER = 1000
+UNREADABLE = "unreadable"
 _FOLDER = re.compile(r"\d{3}")
 _ENTRY = re.compile(r"(\d{9})\.json")
 
@@ -119,10 +121,11 @@ class Log:
         Raises:
             RecordError: the log cannot be read.
         """
-        for millions in _descending(self._entries, _FOLDER):
-            for thousands in _descending(millions, _FOLDER):
-                for path in _descending(thousands, _ENTRY):
-                    return int(path.stem) + 1
+        for millions in _folders(self._entries):
+            for thousands in _folders(millions):
+                for path in _files(thousands):
+                    if path == self._path(int(path.stem)):
+                        return int(path.stem) + 1
         return 0
 
     def read(self, sequence: int) -> bytes:
@@ -156,10 +159,15 @@ class Log:
         findings: list[Finding] = [Stranger(str(path)) for path in self._strangers()]
         before = ""
         for sequence in range(self.length()):
-            envelope = read_whole(self._path(sequence))
+            try:
+                envelope = read_whole(self._path(sequence))
+            except RecordError as error:
+                findings.append(Broken(sequence, str(error)))
+                before = UNREADABLE
+                continue
             if envelope is None:
                 findings.append(Gap(sequence))
-                before = "?"
+                before = UNREADABLE
                 continue
             findings += _entry_findings(sequence, envelope, before)
             before = hashlib.sha256(envelope).hexdigest()
@@ -216,11 +224,20 @@ def _entry_findings(sequence: int, envelope: bytes, before: str) -> Iterator[Fin
             yield OutOfChain(sequence, previous, before)
 
 
-def _descending(folder: Path, names: re.Pattern[str]) -> list[Path]:
-    """What the folder holds under such names, highest first."""
+def _folders(folder: Path) -> list[Path]:
+    """The numbered folders in this one, highest first."""
+    return _descending(folder, lambda found: found.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(found.name) is not None)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The entries in this folder, highest first."""
+    return _descending(folder, lambda found: found.is_file(follow_symlinks=False) and _ENTRY.fullmatch(found.name) is not None)
+
+
+def _descending(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[Path]:
     with refusals("read", folder):
         try:
-            found = [path for path in folder.iterdir() if names.fullmatch(path.name)]
+            with os.scandir(folder) as found:
+                return sorted((folder / each.name for each in found if wanted(each)), reverse=True)
         except FileNotFoundError:
             return []
-    return sorted(found, reverse=True)
