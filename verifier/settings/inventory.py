@@ -88,7 +88,10 @@ class _Reading:
         below = Mapping((), whole.place)
         for layer in layers:
             below = _mapping(overlay(below, layer.only(*_LAYER)))
+        told = len(self.faults)
         values = self._values(whole)
+        if len(self.faults) > told:
+            return  # what is filled in with wrong values would only be told as wrong again
         used: set[str] = set()
         for entry in together.entries:
             if _null(entry.value):
