@@ -1,6 +1,6 @@
 """Who a device must prove to be: pinned host keys, known_hosts files, host certificates. Pure; nothing is read or sent here.
 
-Sources: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; OpenSSH PROTOCOL.certkeys.
+Source: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT".
 """
 
 from __future__ import annotations
@@ -11,27 +11,11 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
-
-from verifier.errors import BadReply, IdentityChanged, IdentityUnknown, UsageError
+from verifier.errors import IdentityChanged, IdentityUnknown, UsageError
 from verifier.model.device import SshAddress
-from verifier.model.member import shown
 from verifier.transport.algorithms import CERTIFICATE, family
-from verifier.transport.wire import Reader
-
-_KEY_STRINGS = {
-    "ssh-ed25519": 1,
-    "ssh-rsa": 2,
-    "ecdsa-sha2-nistp256": 2,
-    "ecdsa-sha2-nistp384": 2,
-    "ecdsa-sha2-nistp521": 2,
-}
-"""How many strings make up a public key of each type, after the type's name."""
-_HOST_CERTIFICATE = 2
-_SHA2_SIGNATURES = frozenset(_KEY_STRINGS) - {"ssh-rsa"} | {"rsa-sha2-256", "rsa-sha2-512"}
+from verifier.transport.certificate import KEY_STRINGS, Certificate, key_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +46,6 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
 
 
-def key_type(key: bytes) -> str:
-    """The name at the front of a key in wire form: `ssh-ed25519`.
-
-    Raises:
-        BadReply: there is none.
-    """
-    return Reader(key).string().decode("ascii", "replace")
-
-
 def described(key: bytes) -> str:
     """How a key is shown to people: `ssh-ed25519 SHA256:...`; of a certificate, the key inside it."""
     if key_type(key).endswith(CERTIFICATE):
@@ -99,8 +74,8 @@ def public_key(line: str) -> bytes:
         UsageError: it is no public key of a type we know.
     """
     words = line.split()
-    key = _decoded(words[1]) if len(words) >= 2 else b""
-    if not key or words[0] not in _KEY_STRINGS or not key.startswith(len(words[0]).to_bytes(4, "big") + words[0].encode()):
+    key = decoded(words[1]) if len(words) >= 2 else b""
+    if not key or words[0] not in KEY_STRINGS or not key.startswith(len(words[0]).to_bytes(4, "big") + words[0].encode()):
         raise UsageError(
             f"{line[:60]!r} is no host key",
             "write a fingerprint (SHA256:...) or a public key line (ssh-ed25519 AAAA...), as `ssh-keyscan HOST` prints it",
@@ -126,7 +101,7 @@ def known(known_hosts: bytes, host: str, port: int) -> Pins:
         if len(words) < 3 or words[0].startswith("#"):
             key = b""
         else:
-            key = _decoded(words[2])
+            key = decoded(words[2])
         if not key:
             if marker == "@revoked":
                 raise UsageError(f"line {number} of known_hosts revokes a key but cannot be read", "correct or remove the line")
@@ -143,7 +118,8 @@ def known(known_hosts: bytes, host: str, port: int) -> Pins:
     return Pins(frozenset(keys), frozenset(), frozenset(authorities), frozenset(revoked))
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
+    """The bytes behind base64; empty when it is none."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -164,8 +140,8 @@ def _names(field: str, name: str) -> bool:
         parts = field.split("|")
         if len(parts) != 4 or parts[1] != "1":
             return False
-        digest = hmac.new(_decoded(parts[2]), name.encode(), hashlib.sha1).digest()
-        return hmac.compare_digest(digest, _decoded(parts[3]))
+        digest = hmac.new(decoded(parts[2]), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(digest, decoded(parts[3]))
     hit = False
     for pattern in field.lower().split(","):
         wanted = re.escape(pattern.lstrip("!")).replace(r"\*", ".*").replace(r"\?", ".")
@@ -174,81 +150,6 @@ def _names(field: str, name: str) -> bool:
                 return False
             hit = True
     return hit
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """An OpenSSH host or user certificate; nothing of it is proven yet."""
-
-    whole: bytes
-    key: bytes
-    """The certified key, in wire form."""
-    kind: int
-    """1: user, 2: host."""
-    name: str
-    principals: tuple[bytes, ...]
-    valid_after: int
-    valid_before: int
-    """Seconds since 1970; 2**64-1: for ever."""
-    critical: bytes
-    authority: bytes
-    """The key that signed, in wire form."""
-    algorithm: str
-    """How it signed."""
-
-    @classmethod
-    def parse(cls, whole: bytes) -> Certificate:
-        """Raises BadReply when it is no certificate of a type we know."""
-        reader = Reader(whole)
-        base = reader.string().decode("ascii", "replace").removesuffix(CERTIFICATE)
-        if base not in _KEY_STRINGS:
-            raise BadReply(f"a certificate of unknown type {base[:40]!r}")
-        reader.string()  # nonce
-        parts = [base.encode(), *(reader.string() for _ in range(_KEY_STRINGS[base]))]
-        key = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-        reader.u64()  # serial
-        kind = reader.u32()
-        name = shown(reader.string())
-        principals = reader.strings()
-        valid_after, valid_before = reader.u64(), reader.u64()
-        critical = reader.string()
-        reader.string()  # extensions: none means anything for a host
-        reader.string()  # reserved
-        authority = reader.string()
-        algorithm = Reader(reader.string()).string().decode("ascii", "replace")
-        return cls(whole, key, kind, name, principals, valid_after, valid_before, critical, authority, algorithm)
-
-    def fault(self, host: str, now: float) -> str:
-        """Why this host certificate does not hold for this host at this time; empty when it does."""
-        if self.kind != _HOST_CERTIFICATE:
-            return "it is a certificate for a user, not for a host"
-        if host.lower().encode() not in {principal.lower() for principal in self.principals}:
-            names = ", ".join(shown(principal) for principal in self.principals) or "no host at all"
-            return f"it was issued for {names}"
-        if now < self.valid_after:
-            return f"it is valid only from {_time(self.valid_after)}"
-        if now >= self.valid_before:
-            return f"it expired on {_time(self.valid_before)}"
-        if self.critical:
-            return "it carries conditions this tool does not know"
-        if self.algorithm not in _SHA2_SIGNATURES:
-            return f"it is signed with {self.algorithm[:40]!r}, which is not accepted"
-        text = key_type(self.whole).encode() + b" " + base64.b64encode(self.whole)
-        try:
-            loaded = load_ssh_public_identity(text)
-            if not isinstance(loaded, SSHCertificate):
-                return "it is no certificate"
-            loaded.verify_cert_signature()
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-            return "its signature does not hold"
-        return ""
-
-
-def _time(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return "a time beyond every calendar"
 
 
 def judge(pins: Pins, host: str, presented: bytes, now: float) -> None:

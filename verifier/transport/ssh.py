@@ -38,6 +38,7 @@ from verifier.model.device import Agent, Credential, Interactive, KeyFile, Passw
 from verifier.model.member import shown
 from verifier.transport import algorithms, hostkeys, login
 from verifier.transport.algorithms import Algorithms
+from verifier.transport.certificate import key_type
 from verifier.transport.inbox import Inbox
 from verifier.transport.line import Endpoint, Line, dial
 from verifier.transport.login import Outcome
@@ -407,7 +408,7 @@ def _identified(
             if not isinstance(cause, IdentityChanged):
                 raise cause from error
             refused = refused or cause
-            shown_family = algorithms.family(hostkeys.key_type(transport.presented))
+            shown_family = algorithms.family(key_type(transport.presented))
             offered = transport.offered.host_keys if transport.offered else ()
             wanted = tuple(name for name in wanted if algorithms.family(name) != shown_family and name in offered)
             if not (pins.fingerprints and wanted):
