@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from verifier.errors import TrustError
+from verifier.errors import RecordError, TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import DeviceName
 from verifier.record.acceptance import Acceptances
@@ -51,14 +52,14 @@ class Baselines:
             RecordError: the disk refused.
         """
         accepted = self._acceptances.of(device)
-        data = read_whole(self.approved_path(device))
-        if accepted is None or (data is not None and _sha256(data) == accepted.sha256):
-            return data
         proposal = self.proposed(device)
-        if proposal is not None and _sha256(proposal) == accepted.sha256:
-            self._settle(device, proposal)  # `accept` was killed after the log had it
+        if accepted and proposal is not None and _sha256(proposal) == accepted.sha256:
+            # `accept` was killed after the log had it; a disk that cannot be written to does not undo that
+            with contextlib.suppress(RecordError):
+                self._settle(device, proposal)
             return proposal
-        if data is None:
+        data = read_whole(self.approved_path(device))
+        if accepted and data is None:
             raise TrustError(
                 f"the approved baseline of {device} is gone; entry {accepted.sequence} of the log holds it",
                 f"find out who removed {self.approved_path(device)}, and copy that entry back to it",

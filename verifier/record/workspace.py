@@ -20,7 +20,7 @@ from verifier.trust.policy import Policy, policy_bytes, read_policy
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n*.partial\n"
+NOT_KEPT = ".locks/\n.lock\n*.partial\n"
 """For the workspace's `.gitignore`: what lies in it and is no part of it."""
 
 
