@@ -88,7 +88,8 @@ class Disk:
         self.title = _title(int(self._fs.info.ftype), medium)
         self.notes = self._notes()
         root = self._node(top)
-        assert isinstance(root, Node)
+        if not isinstance(root, Node) or root.type is not FileType.DIRECTORY:
+            raise BadReply(f"the {medium.value} has no root folder", "make the image again")
         self.root = root
 
     def children(self, folder: Node) -> Iterator[tuple[bytes, Node | Lost]]:
@@ -115,9 +116,6 @@ class Disk:
                 return
             offset += len(piece)
             yield piece
-
-    def close(self) -> None:
-        self._source.close()
 
     def _node(self, entry: pytsk3.File) -> Node | Lost:
         meta = entry.info.meta

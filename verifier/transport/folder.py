@@ -147,7 +147,14 @@ def _node(above: _Opened, name: bytes, seen: os.stat_result) -> Node:
         case FileType.DIRECTORY | FileType.FIFO | FileType.SOCKET:
             pass
     return Node(
-        kind, stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid, size, int(seen.st_mtime), _Place(above, name, seen), target
+        kind,
+        stat.S_IMODE(seen.st_mode),
+        seen.st_uid,
+        seen.st_gid,
+        size,
+        seen.st_mtime_ns // 1_000_000_000,
+        _Place(above, name, seen),
+        target,
     )
 
 

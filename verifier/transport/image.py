@@ -42,8 +42,8 @@ class ImageRoute:
     evidence = Evidence.OFFLINE_MEDIA
     facts: tuple[LineFact, ...] = ()
 
-    def __init__(self, volume: Volume, notes: tuple[str, ...] = ()) -> None:
-        self._volume = volume
+    def __init__(self, volume: Volume, opened: Folder | Source, notes: tuple[str, ...] = ()) -> None:
+        self._volume, self._opened = volume, opened
         self.notes = (f"read offline: {volume.title}", *notes, *volume.notes)
         self.transcript = Transcript()
 
@@ -55,11 +55,11 @@ class ImageRoute:
             DeviceError: it is not there, cut short, damaged, empty, or none of the kinds we read.
             UsageError: `partition` does not fit what was found.
         """
-        volume, notes = _opened(address)
-        route = cls(volume, notes)
+        route = cls(*_opened(address))
+        volume = route._volume
         route.transcript.add(f"open {volume.title}{f' partition {address.partition}' if address.partition else ''}")
         if _empty(volume):
-            volume.close()
+            route.close()
             raise BadReply(
                 f"{address.path} opens as an empty {volume.title}",
                 "an image without files was not read right: make it again",
@@ -94,7 +94,7 @@ class ImageRoute:
                 yield read_file(self._volume, request)
 
     def close(self) -> None:
-        self._volume.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -103,18 +103,21 @@ class ImageRoute:
         self.close()
 
 
-def _opened(address: ImageAddress) -> tuple[Volume, tuple[str, ...]]:
+def _opened(address: ImageAddress) -> tuple[Volume, Folder | Source, tuple[str, ...]]:
+    """The volume, what is to be closed in the end, and notes on which part of it was taken."""
     path = Path(address.path)
     if path.is_dir():
         _no_partition(address, "a folder")
-        return Folder(address.path), ()
+        folder = Folder(address.path)
+        return folder, folder, ()
     source = Source.open(address.path)
     try:
         found = medium(source)
         if found is Medium.PARTITIONED:
-            return _partition(source, address)
+            volume, notes = _partition(source, address)
+            return volume, source, notes
         _no_partition(address, f"a {found.value}")
-        return _volume(source, found, path), ()
+        return _volume(source, found, path), source, ()
     except BaseException:
         source.close()
         raise

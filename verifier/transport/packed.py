@@ -75,10 +75,6 @@ class Zip:
         except _BROKEN as error:
             raise LostError(Reason.BAD_REPLY, f"damaged in the archive: {_words(error)}") from error
 
-    def close(self) -> None:
-        self._zip.close()
-        self._source.close()
-
     def _node(self, info: zipfile.ZipInfo) -> Node | Lost:
         attributes = info.external_attr >> 16 if info.create_system == _UNIX else 0
         kind = _TYPES.get(stat.S_IFMT(attributes), FileType.REGULAR)
@@ -117,9 +113,6 @@ class Single:
 
     def content(self, file: Node) -> Iterator[bytes]:
         return self._source.chunks(0, file.size)
-
-    def close(self) -> None:
-        self._source.close()
 
 
 def _directory_size(source: Source) -> int:

@@ -43,8 +43,8 @@ class Source(io.RawIOBase):
             raise BadReply(f"{path} is not a file or card: {error.strerror}", "name an image file, a card or a folder") from error
 
     def part(self, start: int, size: int) -> Source:
-        """A window within this one. It shares the open file and does not close it."""
-        return _Part(self._fd, self._start + start, size)
+        """A window within this one, to be used while this one is open."""
+        return _Part(self, self._fd, self._start + start, size)
 
     def at(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from an offset; fewer only at the end.
@@ -104,6 +104,11 @@ class Source(io.RawIOBase):
 
 
 class _Part(Source):
+    def __init__(self, whole: Source, fd: int, start: int, size: int) -> None:
+        super().__init__(fd, start, size)
+        self._whole = whole
+        """Kept, so that the file stays open as long as a part of it is used."""
+
     def close(self) -> None:
         io.RawIOBase.close(self)
 
@@ -128,9 +133,12 @@ def medium(source: Source) -> Medium:
     head = source.at(0, 2048)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return Medium.ZIP
-    for magic, kind in ((b"\x1f\x8b\x08", Medium.TAR_GZIP), (b"BZh", Medium.TAR_BZIP2), (b"\xfd7zXZ\0", Medium.TAR_XZ)):
-        if head.startswith(magic):
-            return kind
+    if head.startswith(b"\x1f\x8b\x08"):
+        return Medium.TAR_GZIP
+    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return Medium.TAR_BZIP2
+    if head.startswith(b"\xfd7zXZ\0"):
+        return Medium.TAR_XZ
     if head.startswith(b"hsqs"):
         return Medium.SQUASHFS
     if head[1080:1082] == b"\x53\xef":

@@ -218,9 +218,6 @@ class Squashfs:
         except _BROKEN as error:
             raise LostError(Reason.BAD_REPLY, f"it cannot be read: {_words(error)}") from error
 
-    def close(self) -> None:
-        self._source.close()
-
     def _node(self, block: int, offset: int) -> Node:
         inode = self._image._read_inode(block, offset)
         kind = _TYPES[stat.S_IFMT(inode.mode)]

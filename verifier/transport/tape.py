@@ -72,9 +72,6 @@ class Tape:
                 return
         raise BadReply("the archive changed while being read", "read it again")
 
-    def close(self) -> None:
-        self._source.close()
-
     def _chunks(self) -> Iterator[bytes]:
         """The tar stream itself, bounded in bytes and time."""
         ends = monotonic() + self._bounds.seconds
@@ -89,20 +86,25 @@ class Tape:
 
 
 def holds_tar(source: Source, medium: Medium) -> bool:
-    """Does the stream begin like a tar archive, or like an empty one?"""
-    head = b""
-    try:
-        for piece in expanded(source, medium):
+    """Does the stream begin like a tar archive, or like an empty one? If not, it is read to its end, so that damage is no answer.
+
+    Raises:
+        BadReply, Truncated: it is not what its first bytes promise.
+    """
+    head, total = b"", 0
+    for piece in expanded(source, medium, 4096):
+        total += len(piece)
+        if len(head) < 512:
             head += piece
-            if len(head) >= 512:
-                break
-    except (BadReply, Truncated):
-        pass
-    return len(head) >= 512 and (tar_header(head[:512]) or not any(head[:512]))
+            if len(head) >= 512 and (tar_header(head[:512]) or not any(head[:512])):
+                return True
+        if total > Bounds().bytes:
+            break
+    return False
 
 
-def expanded(source: Source, medium: Medium) -> Iterator[bytes]:
-    """The bytes behind the compression, in pieces of at most `CHUNK`.
+def expanded(source: Source, medium: Medium, most: int = CHUNK) -> Iterator[bytes]:
+    """The bytes behind the compression, in pieces of at most so many bytes.
 
     Raises:
         Truncated: the stream ends before its end.
@@ -113,12 +115,12 @@ def expanded(source: Source, medium: Medium) -> Iterator[bytes]:
         match medium:
             case Medium.TAR_GZIP:
                 with gzip.GzipFile(fileobj=source, mode="rb") as stream:
-                    while piece := stream.read(CHUNK):
+                    while piece := stream.read(most):
                         yield piece
             case Medium.TAR_BZIP2:
-                yield from _streams(source, bz2.BZ2Decompressor)
+                yield from _streams(source, most, bz2.BZ2Decompressor)
             case Medium.TAR_XZ:
-                yield from _streams(source, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
+                yield from _streams(source, most, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
             case _:
                 yield from source.chunks(0, source.size)
     except EOFError as error:
@@ -127,19 +129,19 @@ def expanded(source: Source, medium: Medium) -> Iterator[bytes]:
         raise BadReply(f"the compressed archive is damaged: {error}", "copy it again") from error
 
 
-def _streams(source: Source, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> Iterator[bytes]:
+def _streams(source: Source, most: int, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> Iterator[bytes]:
     """One compressed stream after another, as several files put together make."""
-    data = source.read(CHUNK)
+    data = source.read(most)
     while data.strip(b"\0"):
         stream = new()
         while not stream.eof:
-            if stream.needs_input and not data and not (data := source.read(CHUNK)):
+            if stream.needs_input and not data and not (data := source.read(most)):
                 raise EOFError
-            piece = stream.decompress(data, CHUNK)
+            piece = stream.decompress(data, most)
             data = b""
             if piece:
                 yield piece
-        data = stream.unused_data or source.read(CHUNK)
+        data = stream.unused_data or source.read(most)
 
 
 def _node(answer: FileEntry) -> Node:

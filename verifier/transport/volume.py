@@ -77,8 +77,6 @@ class Volume(Protocol):
             DeviceError: the volume cannot.
         """
 
-    def close(self) -> None: ...
-
 
 @runtime_checkable
 class Sequential(Protocol):
