@@ -110,7 +110,7 @@ def _whole(stream: ArchiveStream, head: Header, common: dict[bytes, bytes]) -> t
     else:
         raise BadReply("the archive holds headers of headers without end")
     pax = common | pax
-    head = replace(head, name=name or head.name, link=link or head.link)
+    head = head._replace(name=name or head.name, link=link or head.link)
     return extended(head, pax), pax
 
 
