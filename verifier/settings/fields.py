@@ -177,15 +177,15 @@ def _pattern(value: object) -> str:
 
 
 def _printable(text: str) -> str:
+    """Paths stand here as they stand in reports, so that bytes that nobody can type have one way to be written."""
     try:
-        if not text.isprintable():
-            raise ValueError
         member.raw(text)
-    except ValueError as error:
+    except ValueError:
+        text = "\n"
+    if not text.isprintable():
         raise ValueError(
-            f'"{text[:60]!a}" is not the printable form of a path'.replace("\"'", '"').replace("'\"", '"'),
-            "write a backslash as \\\\ and other bytes as \\xNN",
-        ) from error
+            "not the printable form of a path", "write a backslash as \\\\ and other bytes as \\xNN, in single quotes"
+        )
     return text
 
 

@@ -75,6 +75,8 @@ class _Reading:
             self._distinct(cranes)
             for crane in cranes.entries:
                 group = self._group(crane, groups)
+                if group is None:
+                    continue
                 layers = [_mapping(self.root.get("defaults")), whole_site, group, _mapping(crane.value)]
                 yield from self._crane(site, crane, group, layers)
 
@@ -154,7 +156,8 @@ class _Reading:
             self._taken[where] = (name, at.line)
         yield Device(name, address, shape.profile, shape.every, shape.window, shape.facts)
 
-    def _group(self, crane: Entry, groups: Mapping) -> Mapping:
+    def _group(self, crane: Entry, groups: Mapping) -> Mapping | None:
+        """The group of a crane, an empty one where it has none, None where it names one that is not there."""
         match _mapping(crane.value).get("group"):
             case Scalar(str() as word, place):
                 if (found := groups.get(word)) is not None:
@@ -163,6 +166,7 @@ class _Reading:
                 meant = near(word, names)
                 hint = f"did you mean {meant}?" if meant else f"groups of this file: {', '.join(names) or 'none'}"
                 self._fault(place, f"there is no group `{word}`", hint)
+                return None
         return Mapping((), crane.place)
 
     def _values(self, whole: Mapping) -> dict[str, Scalar]:

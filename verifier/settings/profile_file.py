@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from verifier.model.profile import Fifo, IdentificationLevel, NumberType, Proof, Topic, WordOrder
+from verifier.model.profile import Fifo, IdentificationLevel, NumberType, Parameter, Proof, Topic, WordOrder
 from verifier.model.words import Criticality, Kind, Maturity, Table
 from verifier.settings.fields import (
     DecimalText,
@@ -77,6 +77,9 @@ class ParameterShape(Shape):
                 f"{self.type.value} cannot stand in the table {self.table.value}",
                 "coil and discrete hold bits, holding and input hold numbers",
             )
+        size = Parameter(self.name, self.table, self.address, self.type, self.length).registers
+        if self.address + size > 65536:
+            raise ValueError(f"{size} registers from {self.address} goes past address 65535", "addresses are 0 to 65535")
         if (self.type is NumberType.TEXT) != (self.length > 0):
             raise ValueError(
                 "`length` belongs to type text, and only there", "write how many registers the text takes, or remove `length`"

@@ -50,7 +50,7 @@ def faults_of_part(shape: type[Shape], node: Node) -> tuple[Fault, ...]:
 
 def near(word: str, words: Iterable[str]) -> str:
     """The word that was probably meant, or nothing."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.65)
     return close[0] if close else ""
 
 
@@ -60,7 +60,10 @@ def _validated(shape: type[S], node: Node) -> S:
 
 
 def _found(error: ValidationError) -> list[Any]:
-    return list(error.errors(include_url=False))[:TOLD]
+    all_of_them = list(error.errors(include_url=False))[:TOLD]
+    # pydantic also calls a list too short when its entries are wrong
+    inner = {found["loc"][:length] for found in all_of_them for length in range(len(found["loc"]))}
+    return [found for found in all_of_them if found["type"] != "too_short" or found["loc"] not in inner]
 
 
 def _open(found: Any) -> bool:
