@@ -27,7 +27,7 @@ BUSYBOX = shutil.which("busybox") or ""
 _SFTP_SERVER = "/usr/lib/sftp-server"
 
 
-def _account(*command: str) -> None:
+def account(*command: str) -> None:
     """useradd and userdel wait for each other's lock only for a while."""
     for _ in range(20):
         done = subprocess.run(command, capture_output=True, check=False)
@@ -71,7 +71,7 @@ def running_dropbear(
         wrapper.chmod(0o755)
         (folder / ".ssh").mkdir(mode=0o755)
         (folder / ".ssh" / "authorized_keys").write_text(f'command="{wrapper}" {key.with_suffix(".pub").read_text()}')
-        _account(
+        account(
             "useradd", "--non-unique", "--uid", str(uid), "--gid", "0" if uid == 0 else "65534", "--no-user-group",
             "--no-log-init", "--home-dir", str(folder), "--no-create-home", "--shell", "/bin/sh", user,
         )  # fmt: skip
@@ -96,6 +96,6 @@ def running_dropbear(
             finally:
                 ended(process)
         finally:
-            _account("userdel", "--force", user)
+            account("userdel", "--force", user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -105,6 +105,7 @@ class _Transport(paramiko.Transport):
         self._judge = judge
         self.offered: Algorithms | None = None
         self.presented = b""
+        self.sign(old_way=False)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -114,14 +115,19 @@ class _Transport(paramiko.Transport):
     def preferred_pubkeys(self) -> tuple[str, ...]:
         """How an RSA key of ours may sign. A device too old to say what it takes, takes SHA-1 only."""
         extensions: dict[str, bytes] = getattr(self, "server_extensions", {})
-        if "ssh-rsa" in self._user_keys and "server-sig-algs" not in extensions:
+        if "ssh-rsa" in self._user_keys and (self._old_way or "server-sig-algs" not in extensions):
             return ("ssh-rsa", *(name for name in self._user_keys if algorithms.family(name) != "ssh-rsa"))
         return self._user_keys
+
+    def sign(self, old_way: bool) -> None:
+        """How the next RSA key of ours signs: with `ssh-rsa`, whatever the device says it takes, or as agreed."""
+        self._old_way = old_way
+        self._agreed_pubkey_algorithm = ""  # paramiko leaves that of an earlier key
 
     @property
     def user_key_algorithm(self) -> str:
         """How our RSA key signed; empty for other keys."""
-        return str(getattr(self, "_agreed_pubkey_algorithm", ""))
+        return self._agreed_pubkey_algorithm
 
     def _really_parse_kex_init(self, m: paramiko.Message, ignore_first_byte: bool = False) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]  # private
@@ -454,13 +460,12 @@ def _offers(session: Session, credential: Credential, secrets: Secrets, note: Ca
     note(f"ssh login {user} {login.method(credential)}")
     match credential:
         case KeyFile():
-            key = _key(credential, secrets, session.mine)
-            yield _attempt(session, lambda attempt, done: attempt.auth_publickey(user, key, done))
+            yield from _with_key(session, _key(credential, secrets, session.mine))
         case Agent():
             agent = paramiko.Agent()
             try:
                 for held in _agent_keys(agent, credential.fingerprint):
-                    yield _attempt(session, lambda attempt, done, held=held: attempt.auth_publickey(user, held, done))  # type: ignore[misc]  # a default in a lambda
+                    yield from _with_key(session, held)
             finally:
                 agent.close()
         case Password():
@@ -471,6 +476,22 @@ def _offers(session: Session, credential: Credential, secrets: Secrets, note: Ca
             yield _attempt(session, lambda attempt, done: attempt.auth_interactive(user, answers, done))
         case _:
             assert_never(credential)
+
+
+def _with_key(session: Session, key: paramiko.PKey) -> Iterator[Outcome]:
+    """Once; and where the inventory names `ssh-rsa`, an RSA key that was refused signs once more the old way.
+
+    Servers may say that they take SHA-2 signatures and refuse them all the same: OpenSSH 9.2 names what it knows, not what its
+    configuration accepts.
+    """
+    transport, user = session.transport, session.address.user
+    transport.sign(old_way=False)
+    outcome = _attempt(session, lambda attempt, done: attempt.auth_publickey(user, key, done))
+    again = transport.user_key_algorithm.startswith("rsa-sha2") and "ssh-rsa" in session.mine.user_keys
+    if again and not outcome.accepted and not outcome.partial:
+        transport.sign(old_way=True)
+        outcome = _attempt(session, lambda attempt, done: attempt.auth_publickey(user, key, done))
+    yield outcome
 
 
 def _attempt(session: Session, begin: Callable[[_Attempt, threading.Event], None]) -> Outcome:
