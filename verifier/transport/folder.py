@@ -47,8 +47,13 @@ class _Opened:
     def __init__(self, fd: int) -> None:
         self.fd = fd
 
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
     def __del__(self) -> None:
-        os.close(self.fd)
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Folder:
             Refused: it may not be read.
         """
         try:
-            self._top: _Opened | None = _Opened(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            self._top = _Opened(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except PermissionError as error:
             raise Refused(f"the folder {path} may not be read", "run as a user who may read it") from error
         except OSError as error:
@@ -114,7 +119,7 @@ class Folder:
             os.close(fd)
 
     def close(self) -> None:
-        self._top = None
+        self._top.close()
 
 
 def _at(node: Node) -> _Place:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from verifier.errors import BadReply, DeviceError, Unsupported, UsageError
+from verifier.errors import BadReply, DeviceError, Refused, Unreachable, Unsupported, UsageError
 from verifier.model import member
 from verifier.model.device import ImageAddress
 from verifier.model.words import Evidence, FileType
@@ -106,7 +107,7 @@ class ImageRoute:
 def _opened(address: ImageAddress) -> tuple[Volume, Folder | Source, tuple[str, ...]]:
     """The volume, what is to be closed in the end, and notes on which part of it was taken."""
     path = Path(address.path)
-    if path.is_dir():
+    if _is_folder(path):
         _no_partition(address, "a folder")
         folder = Folder(address.path)
         return folder, folder, ()
@@ -121,6 +122,18 @@ def _opened(address: ImageAddress) -> tuple[Volume, Folder | Source, tuple[str, 
     except BaseException:
         source.close()
         raise
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        kind = path.stat().st_mode
+    except PermissionError as error:
+        raise Refused(f"{path} may not be read", "run as a user who may read it") from error
+    except OSError as error:
+        raise Unreachable(f"no image {path}: {error.strerror}", "put the card in, or correct the path") from error
+    if not (stat.S_ISDIR(kind) or stat.S_ISREG(kind) or stat.S_ISBLK(kind)):
+        raise BadReply(f"{path} is not a file, folder or card", "name an image file, a card's device or a folder")
+    return stat.S_ISDIR(kind)
 
 
 def _volume(source: Source, found: Medium, path: Path) -> Volume:

@@ -28,7 +28,7 @@ class Source(io.RawIOBase):
         Raises:
             Unreachable: it is not there.
             Refused: it may not be read.
-            BadReply: it is neither a file nor a block device.
+            BadReply: its size cannot be told.
         """
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -40,7 +40,7 @@ class Source(io.RawIOBase):
             return cls(fd, 0, os.lseek(fd, 0, os.SEEK_END))
         except OSError as error:
             os.close(fd)
-            raise BadReply(f"{path} is not a file or card: {error.strerror}", "name an image file, a card or a folder") from error
+            raise BadReply(f"{path} has no size: {error.strerror}", "name an image file, a card's device or a folder") from error
 
     def part(self, start: int, size: int) -> Source:
         """A window within this one, to be used while this one is open."""
