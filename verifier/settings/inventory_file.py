@@ -6,23 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from verifier.settings.fields import (
-    AgentKey,
-    Algorithm,
-    CertificatePin,
-    Duration,
-    FactName,
-    FilePath,
-    Given,
-    Host,
-    HostKey,
-    Hours,
-    Line,
-    Name,
-    PublicKey,
-    SecretReference,
-    ValueName,
-)
+from verifier.settings.access import AgentKey, Algorithm, CertificatePin, FilePath, Host, HostKey, PublicKey, SecretReference
+from verifier.settings.fields import Duration, FactName, Given, Hours, Line, Name, ValueName
 from verifier.settings.shape import Shape
 
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -8,18 +8,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from verifier.model.profile import Fifo, IdentificationLevel, NumberType, Parameter, Proof, Topic, WordOrder
 from verifier.model.words import Criticality, Kind, Maturity, Table
-from verifier.settings.fields import (
-    DecimalText,
-    DevicePath,
-    Expression,
-    Label,
-    Line,
-    MemberPattern,
-    Name,
-    NormaliseStep,
-    Size,
-    VersionExpression,
-)
+from verifier.settings.fields import DecimalText, Label, Line, Name, Size
+from verifier.settings.pattern import DevicePath, Expression, MemberPattern, NormaliseStep, VersionExpression
 from verifier.settings.shape import Shape
 
 ASKS = ("files", "facts", "parameters", "registers", "identification", "server_id", "file_records", "fifo")
