@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
@@ -130,3 +131,13 @@ class FakeRegisters:
         if request.count > self._most or any(place not in held for place in places):
             return [self._refuse or Refused("illegal data address (exception 2)")]
         return [Words(self._lie(request, tuple(held[place] for place in places)))]
+
+
+def key_line(blob: bytes, before: str = "", comment: str = "me@desk") -> str:
+    """A line of authorized_keys."""
+    return f"{before}ssh-ed25519 {base64.b64encode(blob).decode()} {comment}\n"
+
+
+def fingerprint(blob: bytes) -> str:
+    """As ssh-keygen shows a key."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

@@ -144,7 +144,7 @@ class Inquiry:
 
     def miss(self, prefix: bytes, value: Unread) -> None:
         """Everything that begins with the prefix is unread; with an empty prefix the whole item."""
-        self._unread.append((prefix, replace(value, below=bool(prefix))))
+        self._unread.append((prefix, replace(value, detail=escaped(value.detail), below=bool(prefix))))
 
     def outcome(self) -> Outcome:
         """The item's readings; one `Unread` for all of it when nothing answered, or a source failed that stands for all of it."""

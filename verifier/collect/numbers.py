@@ -32,12 +32,10 @@ def number(parameter: Parameter, words: tuple[int, ...]) -> NumberValue:
         case NumberType.TEXT:
             return NumberValue(words, _text(parameter, words), parameter.unit)
         case NumberType.BIT:
-            value = _EXACT.multiply(Decimal(words[0]), parameter.scale)
-            return NumberValue(words, _plain(value), parameter.unit, _outside(parameter, value))
+            return _scaled(parameter, words, words[0])
         case NumberType.U16 | NumberType.S16 | NumberType.U32 | NumberType.S32 | NumberType.U64 | NumberType.S64:
             (integer,) = struct.unpack(_STRUCT[parameter.type], _bytes(parameter, words))
-            value = _EXACT.multiply(Decimal(integer), parameter.scale)
-            return NumberValue(words, _plain(value), parameter.unit, _outside(parameter, value))
+            return _scaled(parameter, words, integer)
         case NumberType.F32 | NumberType.F64:
             (floating,) = struct.unpack(_STRUCT[parameter.type], _bytes(parameter, words))
             return _floating(parameter, words, floating)
@@ -53,6 +51,13 @@ def _bytes(parameter: Parameter, words: tuple[int, ...]) -> bytes:
 
 def _text(parameter: Parameter, words: tuple[int, ...]) -> str:
     return printable(_bytes(parameter, words).rstrip(b"\0 "))
+
+
+def _scaled(parameter: Parameter, words: tuple[int, ...], integer: int) -> NumberValue:
+    value = _EXACT.multiply(Decimal(integer), parameter.scale)
+    if not integer:
+        value = abs(value)  # no -0.0 from a negative scale
+    return NumberValue(words, _plain(value), parameter.unit, _outside(parameter, value))
 
 
 def _floating(parameter: Parameter, words: tuple[int, ...], value: float) -> NumberValue:

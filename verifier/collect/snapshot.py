@@ -15,6 +15,7 @@ from verifier.collect.facts import facts
 from verifier.collect.files import tree
 from verifier.collect.identity import fifo, file_records, identification, server_id
 from verifier.collect.item import item_snapshot
+from verifier.collect.printable import escaped
 from verifier.collect.progress import Progress
 from verifier.collect.registers import block, one_word, parameters
 from verifier.collect.unread import LINE_LOST, unread, whole
@@ -76,7 +77,7 @@ def collect(work: Collecting, route: Route) -> Snapshot:
         else:
             items.append(item_snapshot(item, outcome))
     session.report("", len(work.profile.items), 0)
-    notes = (*route.notes, *session.notes)
+    notes = (*(escaped(note, 2000) for note in route.notes), *session.notes)
     return _snapshot(work, started, items, not_asked, notes, route.transcript.exchange())
 
 
