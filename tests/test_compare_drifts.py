@@ -240,6 +240,42 @@ def test_the_approved_criticality_applies_and_another_one_is_drift() -> None:
     assert change.criticality is Criticality.CRITICAL
 
 
+def connection(*readings: Reading) -> ItemSnapshot:
+    lesser = tuple((r.member, Criticality.LOW) for r in readings if r.member not in ("host-key", "*"))
+    kind = {"name": "connection", "kind": Kind.NETWORK}
+    return item(*readings, criticality=Criticality.CRITICAL, critical_members=lesser, **kind)  # type: ignore[arg-type]  # a name and a kind
+
+
+CONNECTED = (reading("host-key", FactValue("SHA256:abc")), reading("server-version", FactValue("dropbear"), Evidence.CLAIMED))
+
+
+def test_p1_a_device_that_cannot_be_reached_is_unread_and_nothing_else() -> None:
+    approved = snapshot(connection(*CONNECTED), files(a="1"))
+    dead = tuple(replace(connection(reading("*", Unread(Reason.UNREACHABLE))), name=name) for name in ("connection", "firmware"))
+    found = replace(approved, items=(dead[0], replace(approved.items[1], readings=dead[1].readings)))
+    assert {d.kind for d in compare(approved, found, NO)} == {DriftKind.UNREAD}
+    assert judged(approved, found) == (Verdict.UNDETERMINED, Coverage(0, 3))
+
+
+def test_s1_a_changed_host_key_is_drift_while_all_else_is_unread() -> None:
+    approved = snapshot(connection(*CONNECTED), files(a="1"))
+    refused = connection(reading("*", Unread(Reason.IDENTITY)), reading("host-key", FactValue("SHA256:xyz")))
+    found = snapshot(refused, item(reading("*", Unread(Reason.IDENTITY))))
+    assert [(d.kind.value, d.item, d.member) for d in compare(approved, found, NO)] == [
+        ("changed", "connection", "host-key"),
+        ("unread", "firmware", "*"),
+        ("unread", "connection", "*"),
+    ]
+    assert judged(approved, found) == (Verdict.DRIFT, Coverage(1, 3))
+
+
+def test_a_member_called_less_grave_than_approved_is_drift() -> None:
+    approved = connection(*CONNECTED)
+    eased = replace(approved, critical_members=(*approved.critical_members, ("host-key", Criticality.LOW)))
+    (weight,) = drifts(approved, eased)
+    assert weight.differences == (Difference("critical members", "(none)", "host-key: low"),)
+
+
 def test_f17_f18_two_routes_that_disagree_are_drift_of_their_own_kind() -> None:
     found = item(reading("/bin/sh", Disagreement("sftp", "aa", "sha256sum", "bb"), Evidence.CROSS_CHECKED))
     for approved in (item(reading("/bin/sh", file())), item()):

@@ -136,7 +136,7 @@ def test_a_baseline_from_a_card_is_said() -> None:
         (drift(DriftKind.DISAGREEING), ROOTKIT),
         (drift(DriftKind.DISAGREEING, Kind.PARAMETER), MODIFY_PARAMETER),
         (drift(DriftKind.UNEXPECTED, Kind.HARDWARE), TRANSIENT_CYBER_ASSET),
-        (drift(item_kind=Kind.HARDWARE, item="connection", member="host key ssh-ed25519"), ADVERSARY_IN_THE_MIDDLE),
+        (drift(item_kind=Kind.HARDWARE, item="connection", member="host-key"), ADVERSARY_IN_THE_MIDDLE),
     ],
 )
 def test_drift_is_named_in_the_words_of_attack(of: Drift, expected: Technique) -> None:

@@ -172,6 +172,13 @@ def test_an_overview_puts_the_gravest_first_and_forgets_nobody() -> None:
     assert "and 9 more in its own report" in page.text
 
 
+def test_an_overview_links_to_the_pages_beside_it_and_nowhere_else() -> None:
+    names = {"gateway": "STS 01/gateway.html", "hoist-controller": "javascript:alert(1)"}
+    page = Page(fleet_view(FLEET, "terminal-2", pages=lambda each: names[each.report.device.device]))
+    links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    assert links == {"STS%2001%2Fgateway.html", "javascript%3Aalert%281%29"}
+
+
 def overall(reports: list[SignedReport], *without: NotReported) -> str:
     found = re.search(r'<header class="verdict (\w+)">', fleet_view(reports, "STS-01", without))
     assert found

@@ -37,7 +37,7 @@ def _item(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[Drift]:
     weight = _differing(
         ("kind", approved.kind.value, found.kind.value),
         ("criticality", approved.criticality.value, found.criticality.value),
-        ("critical members", _levels(approved), _levels(found)),
+        ("critical members", *_levels(approved, found)),
     )
     if weight:
         yield _drift(f"criticality of {name}", weight, "the approved kind and criticality were applied")
@@ -52,8 +52,18 @@ def _differing(*facets: tuple[str, str, str]) -> tuple[Difference, ...]:
     return tuple(Difference(what, before, after) for what, before, after in facets if before != after)
 
 
-def _levels(item: ItemSnapshot) -> str:
-    return _listed(tuple(f"{member}: {level.value}" for member, level in item.critical_members))
+def _levels(approved: ItemSnapshot, found: ItemSnapshot) -> tuple[str, str]:
+    """Members whose own criticality is not the approved one. Only of those that both sides read: what was not read has none."""
+    before, after = dict(approved.critical_members), dict(found.critical_members)
+    if before == after:
+        return "", ""
+    both = {r.member for r in approved.readings} & {r.member for r in found.readings}
+    differing = [m for m in sorted(both & (before.keys() | after.keys())) if before.get(m) is not after.get(m)]
+    return _own(before, differing), _own(after, differing)
+
+
+def _own(levels: dict[str, Criticality], members: list[str]) -> str:
+    return _listed(tuple(f"{member}: {levels[member].value}" for member in members if member in levels))
 
 
 def _listed(words: tuple[str, ...]) -> str:

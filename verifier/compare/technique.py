@@ -50,6 +50,8 @@ ROOTKIT = Technique("T0851", "Rootkit", Shows.BY_ITS_EFFECT, audited=True)
 ADVERSARY_IN_THE_MIDDLE = Technique("T0830", "Adversary-in-the-Middle", Shows.IN_PART, audited=True)
 TRANSIENT_CYBER_ASSET = Technique("T0864", "Transient Cyber Asset", Shows.IN_PART, audited=True)
 
+HOST_KEY = "host-key"
+"""The member under which every baseline taken over SSH holds the device's host key."""
 BY_KIND: Mapping[Kind, Technique | NoTechnique] = {
     Kind.FIRMWARE: SYSTEM_FIRMWARE,
     Kind.PROGRAM: MODIFY_PROGRAM,
@@ -67,7 +69,7 @@ def technique(drift: Drift) -> Technique | NoTechnique:
         return NoTechnique("nothing was read, so nothing was shown")
     if drift.item == PROFILE:
         return NoTechnique("our own profile differs, not the device")
-    if "host key" in drift.member:
+    if drift.member == HOST_KEY:
         return ADVERSARY_IN_THE_MIDDLE
     if drift.kind is DriftKind.DISAGREEING and drift.item_kind in (Kind.FIRMWARE, Kind.PROGRAM, Kind.CONFIGURATION):
         return ROOTKIT

@@ -7,10 +7,11 @@ what HTML reads as markup. Templates never mark device text as safe.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from verifier.compare.plain import counted, plain
 from verifier.compare.technique import technique
@@ -58,8 +59,18 @@ def html_view(signed: SignedReport) -> str:
     )
 
 
-def fleet_view(reports: Sequence[SignedReport], title: str, without: Sequence[NotReported] = ()) -> str:
-    """Many reports on one page, gravest first: a crane, a site, everything. `without` are devices that have no report."""
+def fleet_view(
+    reports: Sequence[SignedReport],
+    title: str,
+    without: Sequence[NotReported] = (),
+    pages: Callable[[SignedReport], str] = lambda _: "",
+) -> str:
+    """Many reports on one page, gravest first: a crane, a site, everything.
+
+    Args:
+        without: devices that should have a report and have none; with any of them the page is not green.
+        pages: the file name of a report's own page beside this one, to link to; empty: no link.
+    """
     ranked = sorted(reports, key=lambda each: (GRAVEST_VERDICT.index(each.report.verdict), each.report.device))
     counts = Counter(each.report.verdict for each in reports)
     found = {each.report.verdict for each in reports} | ({Verdict.UNDETERMINED} if without or not reports else set())
@@ -71,7 +82,8 @@ def fleet_view(reports: Sequence[SignedReport], title: str, without: Sequence[No
         counts=[(verdict, counts[verdict]) for verdict in GRAVEST_VERDICT if counts[verdict]],
         overall=next(verdict for verdict in GRAVEST_VERDICT if verdict in found),
         markings=sorted({each.marking for each in reports if each.marking}),
-        FIRST=FIRST,
+        first=FIRST,
+        page_of=lambda each: quote(pages(each), safe=""),
     )
 
 

@@ -21,6 +21,7 @@ NOUNS: Mapping[str, str] = {
     "kernel modules": "kernel module",
     "packages": "package",
     "usb": "USB device",
+    "usb devices": "USB device",
     "modems": "modem",
     "mounts": "mount",
 }
