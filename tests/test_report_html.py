@@ -170,6 +170,7 @@ def test_an_overview_puts_the_gravest_first_and_forgets_nobody() -> None:
     assert "1 not trusted, 1 drift, 2 match, 1 without a report" in page.text
     assert "terminal-2/STS-03/gateway : the disk is full" in page.text
     assert "and 9 more in its own report" in page.text
+    assert "hoist overload trip 50.0 t → 62.0 t" in page.text
 
 
 def test_an_overview_links_to_the_pages_beside_it_and_nowhere_else() -> None:

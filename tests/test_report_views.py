@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
@@ -178,6 +179,13 @@ def test_drifts_have_words(drift: Drift, said: str) -> None:
 def test_only_all_of_it_is_a_hundred_percent(coverage: Coverage, said: str) -> None:
     assert words.coverage(coverage) == said
     assert words.percent(Coverage(0, 0)) == "0 %"
+
+
+def test_a_reading_over_midnight_names_both_days() -> None:
+    report = example.matched().report
+    assert words.span(report) == "2026-11-22 06:00:00 to 06:00:12 UTC"
+    late = replace(report, ended=report.ended + timedelta(hours=20))
+    assert words.span(late) == "2026-11-22 06:00:00 to 2026-11-23 02:00:12 UTC"
 
 
 def test_every_verdict_kind_and_level_has_its_sentence() -> None:

@@ -83,6 +83,7 @@ def fleet_view(
         overall=next(verdict for verdict in GRAVEST_VERDICT if verdict in found),
         markings=sorted({each.marking for each in reports if each.marking}),
         first=FIRST,
+        telling=_telling,
         page_of=lambda each: quote(pages(each), safe=""),
     )
 
@@ -92,6 +93,15 @@ def _groups(drifts: list[Drift]) -> tuple[Group, ...]:
     for drift in drifts:
         by_item.setdefault(drift.item, []).append(drift)
     return tuple(Group(item, of[0].item_kind.value, tuple(of[:ROWS]), max(0, len(of) - ROWS)) for item, of in by_item.items())
+
+
+def _telling(drifts: tuple[Drift, ...]) -> tuple[Drift, ...]:
+    """The few drifts that say most: of each item the gravest, then the rest, so that one item does not hide another."""
+    by_item: dict[str, Drift] = {}
+    for drift in drifts:
+        by_item.setdefault(drift.item, drift)
+    firsts = tuple(by_item.values())
+    return (*firsts, *(drift for drift in drifts if by_item[drift.item] is not drift))[:FIRST]
 
 
 def _render(template: str, **values: Any) -> str:

@@ -97,7 +97,7 @@ def _head(report: Report) -> Iterator[Line]:
     masked, unread = (sum(getattr(item, what) for item in report.items) for what in ("masked", "unread"))
     if masked or unread:
         yield Line(f"  {unread:,} not read, {masked:,} left out by the approved mask", Style.FAINT)
-    yield Line(f"  read {words.moment(report.started)} to {words.moment(report.ended)}", Style.FAINT)
+    yield Line(f"  read {words.span(report)}", Style.FAINT)
     yield Line(f"  profile {report.profile} {report.profile_version}; against {words.baseline(report)}", Style.FAINT)
 
 

@@ -121,6 +121,13 @@ def moment(of: datetime) -> str:
     return of.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def span(report: Report) -> str:
+    """When the device was read: `2026-11-22 06:00:00 to 06:00:12 UTC`."""
+    first, last = (moment(each).removesuffix(" UTC") for each in (report.started, report.ended))
+    day, _, time = last.partition(" ")
+    return f"{first} to {time if first.startswith(day) else last} UTC"
+
+
 def baseline(report: Report) -> str:
     """Which baseline, in words: `baseline 3, approved by R. Mori (engineer), ...`."""
     if not report.baseline.sha256:
