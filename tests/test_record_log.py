@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,17 +121,17 @@ def test_appending_does_not_look_at_the_whole_log(tmp_path: Path, monkeypatch: p
     log = numbered(tmp_path, 4, 1003, 2_000_007, 2_001_009)
     listed: list[Path] = []
     read: list[Path] = []
-    real_scandir, real_read = os.scandir, Path.read_bytes
+    real_listdir, real_read = os.listdir, Path.read_bytes
 
-    def scandir(folder: Path) -> Iterator[os.DirEntry[str]]:
+    def listdir(folder: Path) -> list[str]:
         listed.append(folder)
-        return real_scandir(folder)
+        return real_listdir(folder)
 
     def read_bytes(self: Path) -> bytes:
         read.append(self)
         return real_read(self)
 
-    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "listdir", listdir)
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     assert log.append(sealed_report).sequence == 2_001_010
     assert len(listed) == 3

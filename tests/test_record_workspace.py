@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def test_left_overs_everywhere_are_cleared(tmp_path: Path) -> None:
     assert workspace.clear_partials() == ()
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 def test_git_leaves_out_what_is_no_part_of_a_workspace(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (tmp_path / ".gitignore").write_text(NOT_KEPT)

@@ -224,20 +224,21 @@ def _entry_findings(sequence: int, envelope: bytes, before: str) -> Iterator[Fin
             yield OutOfChain(sequence, previous, before)
 
 
-def _folders(folder: Path) -> list[Path]:
+def _folders(folder: Path) -> Iterator[Path]:
     """The numbered folders in this one, highest first."""
-    return _descending(folder, lambda found: found.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(found.name) is not None)
+    return (path for path in _descending(folder, _FOLDER) if path.is_dir() and not path.is_symlink())
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(folder: Path) -> Iterator[Path]:
     """The entries in this folder, highest first."""
-    return _descending(folder, lambda found: found.is_file(follow_symlinks=False) and _ENTRY.fullmatch(found.name) is not None)
+    return (path for path in _descending(folder, _ENTRY) if path.is_file() and not path.is_symlink())
 
 
-def _descending(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[Path]:
+def _descending(folder: Path, names: re.Pattern[str]) -> Iterator[Path]:
+    """What the folder holds under such names. This runs at every append, so only what is looked at is looked at closely."""
     with refusals("read", folder):
         try:
-            with os.scandir(folder) as found:
-                return sorted((folder / each.name for each in found if wanted(each)), reverse=True)
+            found = sorted(os.listdir(folder), reverse=True)  # noqa: PTH208  # names, not a thousand paths
         except FileNotFoundError:
-            return []
+            found = []
+    yield from (folder / name for name in found if names.fullmatch(name))
