@@ -487,12 +487,12 @@ def test_all_faults_of_a_file_come_in_one_error() -> None:
 def test_an_extending_profile_replaces_items_in_their_place_adds_its_own_and_may_leave_some_out() -> None:
     base = load_profile("linux-controller")
     text = (
-        f"{HEAD}extends: linux-controller\nwithout: [packages]\nreferences: [mine]\npace: {{tries: 1}}\n"
+        f"{HEAD}extends: linux-controller\nwithout: [mounts]\nreferences: [mine]\npace: {{tries: 1}}\n"
         f"items:\n  - {{name: users, kind: account, criticality: low, facts: users}}\n  - {{name: new, {TREE}}}\n"
     )
     profile = read_profile(text, "p.yaml")
     names = [one.name for one in profile.items]
-    assert names == [one.name for one in base.items if one.name != "packages"] + ["new"]
+    assert names == [one.name for one in base.items if one.name != "mounts"] + ["new"]
     assert profile.items[names.index("users")].criticality is Criticality.LOW
     assert profile.references == (*base.references, "mine")
     assert profile.gaps == base.gaps
