@@ -39,7 +39,7 @@ from verifier.model.profile import (
 )
 from verifier.model.words import Criticality, Kind, Maturity, Table
 from verifier.settings.item import USUAL
-from verifier.settings.profiles import builtin_names, digest_of, load_profile, profile_names, read_profile
+from verifier.settings.profiles import builtin_names, digest_of, load_profile, load_profile_file, profile_names, read_profile
 
 HEAD = "profile: p\ntitle: A device\nversion: 1\nmaturity: documented\n"
 WANTED = {
@@ -235,6 +235,7 @@ def redacted(patterns: tuple[str, ...], line: str) -> str:
         '<ppp:secret type="x">hunter2</ppp:secret>',
         "root:$6$hunter2$abc:19000:0:::::",
         "admin:$y$j9T$hunter2:1:",
+        "admin:abhunter2wxyz:1000:1000::/home/admin:/bin/sh",
     ],
 )
 def test_secrets_in_kept_text_are_redacted(name: str, line: str) -> None:
@@ -547,6 +548,16 @@ def test_a_profile_that_is_not_there(name: str, own: Path) -> None:
     with pytest.raises(UsageError, match="there is no profile") as caught:
         load_profile(name, own)
     assert "crane-verify profiles" in caught.value.hint or "did you mean" in caught.value.hint
+
+
+def test_a_file_can_be_tried_before_it_stands_in_its_place(own: Path, tmp_path: Path) -> None:
+    write(own, "base", f"items: [{{name: x, {FACT}}}]\n")
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(f"{HEAD}extends: base\n")
+    assert load_profile_file(draft, own).name == "p"
+    draft.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        load_profile_file(draft, own)
 
 
 def test_a_file_and_its_profile_have_one_name(own: Path) -> None:

@@ -61,6 +61,15 @@ def read_profile(text: str, path: str, own: Path | None = None) -> Profile:
     return _profile(parse(text, path), path, own, ())
 
 
+def load_profile_file(path: Path, own: Path | None = None) -> Profile:
+    """The profile of a file, wherever it lies and whatever it is called. What it extends comes from `own` or is built-in.
+
+    Raises:
+        SettingsError: as `load_profile`.
+    """
+    return _profile(read_node(path), str(path), own, ())
+
+
 def digest_of(profile: Profile) -> str:
     """SHA-256 of what a profile means: comments, quotes and the order of keys do not count."""
     return hashlib.sha256(codec.dumps(dataclasses.replace(profile, digest=""))).hexdigest()
