@@ -1,6 +1,7 @@
 /* A Modbus device made of libmodbus: 65,536 of each table with values that can be computed, and nothing to write.
  *
  *   libmodbus_server tcp [delay-ms]           prints the port it listens on, on 127.0.0.1
+ *   libmodbus_server drive [delay-ms]         the same, and takes function 6, as a drive does from its vendor's tool
  *   libmodbus_server rtu PATH [delay-ms]      prints 0; unit id 1
  *
  * delay-ms is the time before each answer, as a controller answers once per scan.
@@ -16,6 +17,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+static int writable;
 
 static modbus_mapping_t *tables(void) {
     modbus_mapping_t *map = modbus_mapping_new(65536, 65536, 65536, 65536);
@@ -41,7 +44,7 @@ static int serve(modbus_t *context, modbus_mapping_t *map, int delay_ms) {
         struct timespec pause = {delay_ms / 1000, delay_ms % 1000 * 1000000L};
         nanosleep(&pause, NULL);
     }
-    if (code == 5 || code == 6 || code == 15 || code == 16 || code == 22 || code == 23)
+    if (code == 5 || (code == 6 && !writable) || code == 15 || code == 16 || code == 22 || code == 23)
         return modbus_reply_exception(context, query, MODBUS_EXCEPTION_ILLEGAL_FUNCTION) >= 0;
     return modbus_reply(context, query, length, map) >= 0;
 }
@@ -101,7 +104,8 @@ int main(int argc, char **argv) {
     modbus_mapping_t *map = tables();
     if (map == NULL || argc < 2)
         return 2;
-    if (strcmp(argv[1], "tcp") == 0)
+    writable = strcmp(argv[1], "drive") == 0;
+    if (writable || strcmp(argv[1], "tcp") == 0)
         return tcp(map, argc > 2 ? atoi(argv[2]) : 0);
     if (strcmp(argv[1], "rtu") == 0 && argc > 2)
         return rtu(map, argv[2], argc > 3 ? atoi(argv[3]) : 0);

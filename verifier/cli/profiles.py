@@ -22,7 +22,7 @@ from verifier.model.profile import (
     Registers,
     ServerId,
 )
-from verifier.settings.profiles import load_profile, profile_names, read_profile
+from verifier.settings.profiles import load_profile, load_profile_file, profile_names
 
 
 @click.group()
@@ -64,10 +64,11 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(files: tuple[Path, ...]) -> None:
+@click.pass_context
+def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """Check profile files before they are used. Each error names the file, the line and the fix."""
     for path in files:
-        profile = read_profile(path.read_text(encoding="utf-8"), str(path))
+        profile = load_profile_file(path, _own(ctx))
         click.echo(f"{path}: {profile.name}, {len(profile.items)} items, in order")
 
 

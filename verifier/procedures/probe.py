@@ -18,6 +18,7 @@ from verifier.model.profile import (
     FileRecords,
     FileTree,
     Identification,
+    Item,
     Parameters,
     Profile,
     Registers,
@@ -74,7 +75,7 @@ def probe(device: Device, collector: Collector) -> Iterator[Step]:
             return
         with route:
             yield from (Step(name, Outcome.WORKS, "") for name in STAIRS)
-            yield from (Step(fact.name, Outcome.WORKS, fact.text) for fact in (*route.facts, *route.tools))
+            yield from (Step(fact.name, Outcome.WORKS, fact.text) for fact in route.facts)
             yield from (Step("note", Outcome.WORKS, note) for note in route.notes)
             yield from _questions(profile, route, work)
 
@@ -98,13 +99,19 @@ def _stopped(error: DeviceError) -> Iterator[Step]:
 
 def _questions(profile: Profile, route: Route, work: Collecting) -> Iterator[Step]:
     """Each item with the smallest question that shows whether it can be asked: no tree is read whole, no block either."""
-    small = replace(profile, items=tuple(replace(item, ask=first_of(item.ask), bounds=GLANCE) for item in profile.items))
+    small = replace(profile, items=tuple(glanced(item) for item in profile.items))
     snapshot = collect(replace(work, profile=small), route)
     for note in snapshot.not_asked:
         yield Step(note.item, Outcome.NOT_TRIED, note.why)
     for item in snapshot.items:
         if item.name != "connection":
             yield _answered(item)
+
+
+def glanced(item: Item) -> Item:
+    """The item with a question small enough for a glance."""
+    bounds = GLANCE if isinstance(item.ask, FileTree) else item.bounds
+    return replace(item, ask=first_of(item.ask), bounds=bounds)
 
 
 def first_of(ask: Ask) -> Ask:

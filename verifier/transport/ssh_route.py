@@ -106,7 +106,7 @@ class SshRoute:
 
     @property
     def facts(self) -> tuple[LineFact, ...]:
-        """Host key, server version, what was agreed and what the device offered, and how we logged in."""
+        """Host key, server version, what was agreed and what the device offered, how we logged in, and the tools it has."""
         session, mine, theirs = self._session, self._session.mine, self._session.theirs
         cipher = algorithms.first_common(mine.ciphers, theirs.ciphers)
         mac = "in the cipher" if "gcm" in cipher else algorithms.first_common(mine.macs, theirs.macs)
@@ -124,6 +124,7 @@ class SshRoute:
                 ("offered-ciphers", " ".join(theirs.ciphers)),
                 ("offered-macs", " ".join(theirs.macs)),
                 ("login", session.methods),
+                ("tools", ", ".join(self.userland.words) or "none"),
             )
         )
 
