@@ -165,6 +165,12 @@ KEYS = b"/home/service/.ssh/authorized_keys"
 ROOT_KEYS = b"/root/.ssh/authorized_keys"
 
 
+def test_a_kernel_that_cannot_load_modules_says_so() -> None:
+    assert texts(asked(Topic.MODULES, FakeLinux(BUSYBOX))) == {"none": "the kernel cannot load modules"}
+    loaded = FakeLinux({**BUSYBOX, b"/proc/modules": b"can 28672 1 can_raw, Live 0x0\n"})
+    assert texts(asked(Topic.MODULES, loaded)) == {"can": "loaded"}
+
+
 def test_keys_of_all_users() -> None:
     device = FakeLinux({**DEBIAN, KEYS: key_line(b"one").encode(), ROOT_KEYS: key_line(b"two").encode()})
     found = texts(asked(Topic.AUTHORIZED_KEYS, device))
@@ -210,7 +216,7 @@ def test_schedules_of_files_and_timers() -> None:
             b"/etc/systemd/system/ssh.service": b"[Service]\n",
             b"/etc/crontab": Reason.DENIED,
         },
-        {Command.SYSTEM_TIMERS: b"apt-daily.timer enabled enabled\nold.timer static\n"},
+        {Command.SYSTEM_TIMERS: b"apt-daily.timer enabled enabled\nold.timer static -\nolder.timer static\n"},
     )
     digest = hashlib.sha256(b"[Timer]\nOnBootSec=1\n").hexdigest()
     found = texts(asked(Topic.SCHEDULE, device))
@@ -222,6 +228,7 @@ def test_schedules_of_files_and_timers() -> None:
         "/etc/crontab": "<permission denied, below>",
         "timer/apt-daily.timer": "state=enabled preset=enabled",
         "timer/old.timer": "state=static",
+        "timer/older.timer": "state=static",
     }
 
 

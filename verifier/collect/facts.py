@@ -87,6 +87,11 @@ def _schedule(inquiry: Inquiry) -> None:
     inquiry.take(output(Command.SYSTEM_TIMERS, schedule.timers), prefix=b"timer")
 
 
+def _modules(inquiry: Inquiry) -> None:
+    """A kernel that cannot load modules has no /proc/modules. Where its /proc is there, that is an answer."""
+    inquiry.take(file(b"/proc/modules", system.modules), file(b"/proc/version", system.no_modules))
+
+
 def _packages(inquiry: Inquiry) -> None:
     inquiry.take(
         file(b"/var/lib/dpkg/status", packages.control),
@@ -133,7 +138,7 @@ TOPICS: Final[Mapping[Topic, Callable[[Inquiry], None]]] = {
     Topic.GROUPS: _from(b"/etc/group", accounts.groups),
     Topic.AUTHORIZED_KEYS: keys.authorized,
     Topic.SCHEDULE: _schedule,
-    Topic.MODULES: _from(b"/proc/modules", system.modules),
+    Topic.MODULES: _modules,
     Topic.PACKAGES: _packages,
     Topic.USB: lambda inquiry: inquiry.take(output(Command.LIST_USB, hardware.usb_devices)),
     Topic.MODEMS: _modems,

@@ -57,13 +57,13 @@ def _said(entry: FileEntry) -> bytes:
 
 
 def timers(data: bytes) -> Iterator[Fact]:
-    """`systemctl list-unit-files` lines: `timer/apt-daily.timer` is `state=enabled preset=enabled`. Older ones have no preset."""
+    """`systemctl list-unit-files` lines: `timer/apt-daily.timer` is `state=enabled preset=enabled`. Not every timer has a preset."""
     for line in lines(data):
         words = line.split()
         if len(words) not in (2, 3):
             yield Fact(b"timer/? " + line.strip(), garbage(line).text)
             continue
-        yield Fact(b"timer/" + words[0], pairs((b"state", words[1]), (b"preset", b"".join(words[2:]))))
+        yield Fact(b"timer/" + words[0], pairs((b"state", words[1]), (b"preset", b"".join(words[2:]).strip(b"-"))))
 
 
 def _below(path: bytes, roots: tuple[bytes, ...]) -> bool:

@@ -34,6 +34,12 @@ def modules(data: bytes) -> Iterator[Fact]:
         yield Fact(fields[0], b"loaded taint=" + taint[1] if taint else b"loaded")
 
 
+def no_modules(data: bytes) -> Iterator[Fact]:
+    """/proc/version, where /proc/modules is missing: a kernel speaks, and it has no modules."""
+    if data.strip():
+        yield Fact(b"none", b"the kernel cannot load modules")
+
+
 def mounts(data: bytes) -> Iterator[Fact]:
     """/proc/mounts: `/media/rfs` is `overlay overlay rw,lowerdir=...,upperdir=...`.
 
