@@ -57,7 +57,7 @@ def _said(entry: FileEntry) -> bytes:
 
 
 def timers(data: bytes) -> Iterator[Fact]:
-    """`systemctl list-unit-files` lines: `timer/apt-daily.timer` is `state=enabled preset=enabled`. Not every timer has a preset."""
+    """`systemctl list-unit-files` lines: `timer/apt.timer` is `state=enabled preset=enabled`; not every one has a preset."""
     for line in lines(data):
         words = line.split()
         if len(words) not in (2, 3):
