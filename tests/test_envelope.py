@@ -52,6 +52,7 @@ def test_pae_of_the_published_example() -> None:
     assert pae("ü".encode(), "") == b"DSSEv1 0  2 \xc3\xbc"
 
 
+@settings(deadline=None)
 @given(payload=st.binary(max_size=200), numbers=st.lists(st.integers(1, 40), unique=True, max_size=4))
 def test_what_is_sealed_is_opened(payload: bytes, numbers: list[int]) -> None:
     signers = [signer(number) for number in numbers]

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.record_fixtures import full_disk
@@ -15,6 +15,7 @@ from verifier.record.blobs import Blobs
 from verifier.transport.transcript import Transcript
 
 
+@settings(max_examples=30, deadline=None)
 @given(contents=st.lists(st.binary(max_size=50), max_size=5))
 def test_what_is_kept_is_found(tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]) -> None:
     blobs = Blobs(tmp_path_factory.mktemp("blobs"))

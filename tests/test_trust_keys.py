@@ -15,6 +15,8 @@ from tests.trust_fixtures import ENGINEER, OFFICER
 from verifier.errors import TrustError
 from verifier.trust.keys import Algorithm, PublicKey, load_private_key, new_private_key, read_public_key
 
+WORDS = "six blue cranes at night"
+
 
 def never_asked() -> str:
     raise AssertionError("the file is not encrypted")
@@ -38,18 +40,23 @@ def test_two_new_keys_differ() -> None:
     assert new_private_key(None) != new_private_key(None)
 
 
-def test_an_encrypted_key_opens_with_its_passphrase_alone() -> None:
-    data = new_private_key("six blue cranes at night")
-    assert b"BEGIN OPENSSH PRIVATE KEY" in data
-    assert load_private_key(data, lambda: "six blue cranes at night").sign(b"x")
-    with pytest.raises(TrustError, match="passphrase does not open"):
-        load_private_key(data, lambda: "seven")
-    with pytest.raises(TrustError, match="passphrase does not open"):
-        load_private_key(data, lambda: "")
+@pytest.fixture(scope="module")
+def encrypted() -> bytes:
+    """Made once: it is slow on purpose."""
+    return new_private_key(WORDS)
 
 
-def test_an_encrypted_key_is_slow_to_guess() -> None:
-    body = base64.b64decode(b"".join(new_private_key("words").splitlines()[1:-1]))
+def test_an_encrypted_key_opens_with_its_passphrase_alone(encrypted: bytes) -> None:
+    assert b"BEGIN OPENSSH PRIVATE KEY" in encrypted
+    assert load_private_key(encrypted, lambda: WORDS).sign(b"x")
+    with pytest.raises(TrustError, match="passphrase does not open"):
+        load_private_key(encrypted, lambda: "seven")
+    with pytest.raises(TrustError, match="passphrase does not open"):
+        load_private_key(encrypted, lambda: "")
+
+
+def test_an_encrypted_key_is_slow_to_guess(encrypted: bytes) -> None:
+    body = base64.b64decode(b"".join(encrypted.splitlines()[1:-1]))
     options = body.index(b"bcrypt") + len(b"bcrypt") + 4
     salt = int.from_bytes(body[options : options + 4], "big")
     rounds = int.from_bytes(body[options + 4 + salt : options + 8 + salt], "big")
@@ -62,12 +69,12 @@ def test_an_empty_passphrase_is_not_a_passphrase() -> None:
         new_private_key("")
 
 
-def test_ssh_keygen_reads_our_key_and_prints_our_fingerprint(tmp_path: Path) -> None:
+def test_ssh_keygen_reads_our_key_and_prints_our_fingerprint(tmp_path: Path, encrypted: bytes) -> None:
     path = tmp_path / "key"
-    path.write_bytes(new_private_key("words"))
+    path.write_bytes(encrypted)
     path.chmod(0o600)
-    signer = load_private_key(path.read_bytes(), lambda: "words")
-    assert keygen("-y", "-P", "words", "-f", str(path)).strip() == signer.public.openssh
+    signer = load_private_key(encrypted, lambda: WORDS)
+    assert keygen("-y", "-P", WORDS, "-f", str(path)).strip() == signer.public.openssh
     (tmp_path / "key.pub").write_text(signer.public.openssh + " comment\n")
     assert keygen("-l", "-f", str(tmp_path / "key.pub")).split()[1] == signer.public.fingerprint
 

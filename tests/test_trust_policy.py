@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trust_fixtures import COLLECTOR, ENGINEER, NOW, OFFICER, POLICY, STRANGER, sealed_baseline, sealed_report
@@ -165,6 +165,7 @@ def most_filled(chairs: list[str], people: Mapping[str, frozenset[str]]) -> int:
     )
 
 
+@settings(deadline=None)
 @given(seats=SEATS, people=PEOPLE)
 def test_as_many_seats_are_filled_as_can_be(seats: tuple[Seat, ...], people: dict[str, frozenset[str]]) -> None:
     chairs = [seat.role for seat in seats for _ in range(seat.count)]

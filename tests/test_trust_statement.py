@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trust_fixtures import baseline, items, nothing_read, report, snapshot
@@ -61,6 +61,7 @@ def test_baselines_and_reports_come_back() -> None:
         assert read(REPORT, report_statement(value_)) == value_
 
 
+@settings(deadline=None)
 @given(names=st.lists(st.text(max_size=20), min_size=1, max_size=4), text=st.text(max_size=20))
 def test_any_baseline_comes_back(names: list[str], text: str) -> None:
     held = [facts(f"item {number} {name}", text) for number, name in enumerate(names)]

@@ -1,7 +1,8 @@
 """The policy: whose keys are trusted, who holds which role, and how many of which role a kind of statement needs.
 
 A policy that could be misread does not exist: making one checks it, whether it comes from a file or from code. Its file,
-`trust/policy.json`, is written by machines and read by people. What replaces it later keeps `owner`, `roles_of` and `seats`.
+`trust/policy.json`, is written by machines and read by people. What replaces it later keeps `keys`, `owner`, `roles_of` and
+`seats`.
 """
 
 from __future__ import annotations
