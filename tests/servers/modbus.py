@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from verifier.model.device import ModbusTcpAddress, Timeouts, TlsTrust
 from verifier.transport.modbus_frame import Frame, Framing, framed, unframed
 
 HERE = Path(__file__).parent
@@ -350,3 +351,10 @@ def _certificate(
         names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.2"))]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def tcp_address(
+    port: int, silence: float = 0.3, unit: int = 1, rtu: bool = False, tls: TlsTrust | None = None
+) -> ModbusTcpAddress:
+    """A device of these tests, with short patience."""
+    return ModbusTcpAddress("127.0.0.1", port, unit, tls, rtu, Timeouts(connect=3.0, silence=silence))

@@ -22,7 +22,7 @@ from verifier.model.profile import IdentificationLevel, Pace
 from verifier.model.words import Evidence
 from verifier.transport.answer import Answer, Objects, Output, Words
 from verifier.transport.modbus_conversation import Conversation
-from verifier.transport.modbus_frame import Frame, Framing, unframed
+from verifier.transport.modbus_frame import Frame, Framing
 from verifier.transport.modbus_guard import ALLOWED, allowed, allowed_frame
 from verifier.transport.modbus_line import GuardedLine
 from verifier.transport.modbus_opening import Address, framing_of, open_line, patience, quiet
@@ -251,8 +251,7 @@ class GuardedClient(ModbusTcpClient):
 
     def send(self, request: bytes, addr: tuple[object, ...] | None = None) -> int:  # noqa: ARG002  # the library's signature
         """Second guard: the framed bytes."""
-        allowed_frame(self._framing, bytes(request))
-        self._asked, self._heard, self._reply = unframed(self._framing, bytes(request)), b"", b""
+        self._asked, self._heard, self._reply = allowed_frame(self._framing, bytes(request)), b"", b""
         self._deadline = time.monotonic() + self._silence
         return self._line().send(request)
 
@@ -280,10 +279,10 @@ class GuardedClient(ModbusTcpClient):
         self._end_of_frame()
         return self._heard
 
-    def unasked(self) -> bool:
-        """True when an open line holds bytes that nobody asked for, or the other side is gone: it cannot be trusted any more."""
+    def unasked(self, seconds: float = 0.0) -> bool:
+        """True when bytes come on an open line that nobody asked for, or its other side is gone: it cannot be trusted."""
         try:
-            return self.socket is not None and bool(self._line().receive(0))
+            return self.socket is not None and bool(self._line().receive(seconds))
         except DeviceError:
             return True
 

@@ -30,8 +30,8 @@ class Client(Protocol):
     def question(self, pdu: bytes, unit: int) -> bytes:
         """The checked reply message to one request message; see `modbus.GuardedClient`."""
 
-    def unasked(self) -> bool:
-        """True when the open line holds bytes nobody asked for, or is broken."""
+    def unasked(self, seconds: float = 0.0) -> bool:
+        """True when bytes come on the open line that nobody asked for, now or within so many seconds, or it is broken."""
 
     def drain(self, seconds: float) -> None:
         """Read and forget what still comes."""
@@ -93,17 +93,26 @@ class Conversation:
         raise AssertionError("unreachable")
 
     def _in_step(self, pdu: bytes, decoded: Callable[[bytes, bytes], T]) -> T:
-        if any(confusable(pdu, each) for each in self.unanswered):
-            step = step_question(pdu, self.unanswered)
-            if not step:
-                raise TimedOut(
-                    "the answer to an earlier question of this kind may still come, so a new one cannot be told from it"
-                )
-            try:
-                self._once(step, words_of)
-            except (BadReply, Refused) as error:
-                raise TimedOut(f"question and answer are out of step since the device was silent: {error}", error.hint) from error
-        return self._once(pdu, decoded)
+        if not self.unanswered:
+            return self._once(pdu, decoded)
+        try:
+            if any(confusable(pdu, each) for each in self.unanswered):
+                self._step(pdu)
+            return self._once(pdu, decoded)
+        except BadReply as error:
+            raise TimedOut(f"question and answer are out of step since the device was silent: {error}", error.hint) from error
+
+    def _step(self, pdu: bytes) -> None:
+        step = step_question(pdu, self.unanswered)
+        if not step:
+            raise TimedOut("the answer to an earlier question of this kind may still come, so a new one cannot be told from it")
+        try:
+            self._once(step, words_of)
+        except ExceptionReply as error:
+            # a part of what is wanted is refused, and so is the whole; of more than is wanted, the rest may be what is refused
+            if step[3:] > pdu[3:]:
+                raise BadReply(str(error), error.hint) from error
+            raise
 
     def _once(self, pdu: bytes, decoded: Callable[[bytes, bytes], T]) -> T:
         self._wait()
@@ -114,20 +123,28 @@ class Conversation:
         try:
             reply = decoded(pdu, self.client.question(pdu, self.unit))
         except ExceptionReply as error:
-            if any(each[0] == pdu[0] for each in self.unanswered):
+            if any(each[0] == pdu[0] and each != pdu for each in self.unanswered):
+                # a late no to an earlier question, if the answer to this one still comes; else most likely ours, but no proof
                 self._missing(pdu)
-                raise BadReply(f"{error}, which may be the answer to an earlier question", error.hint) from error
-            self.trusted = True
-            self.unanswered = ()
+                if self.client.unasked(self.timeouts.silence):
+                    raise BadReply(f"{error}, and then another answer", error.hint) from error
+                raise
+            self._answered(pdu)
             raise
-        except DeviceError:
+        except BaseException:
             self._missing(pdu)
             raise
         finally:
             self._pay(self.transcript.bytes_sent + self.transcript.bytes_received - before)
-        self.trusted = True
-        self.unanswered = ()
+        self._answered(pdu)
         return reply
+
+    def _answered(self, pdu: bytes) -> None:
+        self.trusted = True
+        # asked twice, it may have been the first that was answered just now; then the second answer, and what was asked
+        # between, may still come
+        if pdu not in self.unanswered:
+            self.unanswered = ()
 
     def _clear(self) -> None:
         if self.trusted and self.client.unasked():
@@ -138,7 +155,7 @@ class Conversation:
             self.client.close()
 
     def _missing(self, pdu: bytes) -> None:
-        if self.framing is Framing.RTU:
+        if self.framing is Framing.RTU and pdu not in self.unanswered:
             self.unanswered = (*self.unanswered, pdu)
 
     def _wait(self) -> None:
@@ -169,4 +186,5 @@ class Conversation:
 
 def _left_alone(error: DeviceError, failures: int) -> DeviceError:
     kind = next(kind for kind in (TimedOut, Truncated, Unreachable, BadReply, Refused) if isinstance(error, kind))
-    return kind(f"left alone after {failures} failed questions in a row; the last: {error}", error.hint)
+    times = f"{failures} failed questions in a row; the last: " if failures > 1 else "a failed question: "
+    return kind(f"left alone after {times}{error}", error.hint)

@@ -8,7 +8,7 @@ Source: MODBUS Application Protocol V1.1b3, section 6.
 from __future__ import annotations
 
 from verifier.errors import ForbiddenRequest
-from verifier.transport.modbus_frame import Framing, unframed
+from verifier.transport.modbus_frame import Frame, Framing, unframed
 
 ALLOWED = frozenset({1, 2, 3, 4, 17, 20, 24, 43})
 """Read coils, discrete inputs, holding and input registers; report server id; read file record; read FIFO; 43/14."""
@@ -52,8 +52,8 @@ def allowed(pdu: bytes) -> None:
         raise _forbidden(f"function code {code} {why}")
 
 
-def allowed_frame(framing: Framing, adu: bytes) -> None:
-    """Let the bytes of one frame pass, as they would go over the wire.
+def allowed_frame(framing: Framing, adu: bytes) -> Frame:
+    """Let the bytes of one frame pass, as they would go over the wire; what they say comes back.
 
     Raises:
         ForbiddenRequest: they are not exactly one frame that holds one pure read, or it would go to every device on the line.
@@ -68,6 +68,7 @@ def allowed_frame(framing: Framing, adu: bytes) -> None:
             "set the unit id of the one device, 1 to 247, in the inventory",
         )
     allowed(frame.pdu)
+    return frame
 
 
 def _table(pdu: bytes, largest: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import ssl
 from typing import Protocol
@@ -11,7 +12,7 @@ import serial  # type: ignore[import-untyped]  # pyserial ships no types
 
 from verifier.errors import LoginRefused, TimedOut, Truncated, Unreachable, UsageError
 from verifier.model.device import ModbusSerialAddress
-from verifier.transport.modbus_frame import Framing, unframed
+from verifier.transport.modbus_frame import Framing
 from verifier.transport.modbus_guard import allowed_frame
 from verifier.transport.transcript import Transcript
 
@@ -55,8 +56,7 @@ class GuardedLine:
             DeviceError: it could not be sent.
         """
         data = bytes(data)
-        allowed_frame(self._framing, data)
-        frame = unframed(self._framing, data)
+        frame = allowed_frame(self._framing, data)
         self._transcript.add(f"modbus unit {frame.unit} {frame.pdu.hex()}")
         self._wire.put(data)
         self._transcript.bytes_sent += len(data)
@@ -123,11 +123,15 @@ class PortWire:
 
     def take(self, seconds: float) -> bytes:
         try:
-            self._port.timeout = seconds
-            data: bytes = self._port.read(1)
-            return data + self._port.read(self._port.in_waiting) if data else b""
+            # not the port's own time-out: setting it configures the whole port anew each time, which some drivers refuse
+            if not select.select([self._port.fileno()], [], [], seconds)[0]:
+                return b""
+            data: bytes = self._port.read(_CHUNK)
         except OSError as error:
             raise _gone(error) from error
+        if not data:
+            raise _gone(OSError("it has nothing to read and says it has"))
+        return data
 
     def close(self) -> None:
         self._port.close()
@@ -204,7 +208,9 @@ def tls_broken(error: ssl.SSLError) -> Truncated | LoginRefused:
             f"the device does not accept our certificate ({reason})",
             "give it the certificate and key it knows: `certificate` and `key` in the inventory",
         )
-    return Truncated(f"the TLS line broke ({reason})")
+    return Truncated(
+        f"the TLS line broke ({reason})", "it may want a certificate of ours, or speak another version; plain Modbus is port 502"
+    )
 
 
 def _broken(error: OSError) -> Truncated | LoginRefused:

@@ -6,6 +6,8 @@ Source: MODBUS Application Protocol V1.1b3, sections 6 and 7.
 
 from __future__ import annotations
 
+import struct
+
 from verifier.errors import BadReply, Refused
 from verifier.transport.modbus_frame import Frame, Framing, unframed
 
@@ -227,7 +229,7 @@ def _no_exception(question: bytes, reply: bytes) -> bytes:
 
 
 def _registers(data: bytes) -> tuple[int, ...]:
-    return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+    return struct.unpack(f">{len(data) // 2}H", data)
 
 
 def _same(name: str, is_: int, should: int, known: bool) -> None:

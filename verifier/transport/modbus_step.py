@@ -17,8 +17,11 @@ _TABLES = (1, 2, 3, 4)
 
 
 def confusable(question: bytes, earlier: bytes) -> bool:
-    """True when a normal answer to the `earlier` message could pass for one to `question`."""
-    if question[0] != earlier[0]:
+    """True when a normal answer to the `earlier` message could pass for one to `question`, and would be wrong there.
+
+    The late answer to the very same message is a right one.
+    """
+    if question == earlier or question[0] != earlier[0]:
         return False
     if question[0] not in _TABLES:
         return True
@@ -41,7 +44,7 @@ def step_question(question: bytes, unanswered: Iterable[bytes]) -> bytes:
     # within what is asked anyway first: there the addresses are most likely to exist
     for other in (*range(1, count), *range(count + 1, most + 1)):
         step: bytes = question[:3] + other.to_bytes(2, "big")
-        if not any(confusable(step, each) for each in missing):
+        if step not in missing and not any(confusable(step, each) for each in missing):
             return step
     return b""
 
