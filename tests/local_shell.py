@@ -86,13 +86,13 @@ class LocalShell:
         chunk: int = 1 << 15,
     ) -> None:
         self.asked: list[tuple[bytes, ...]] = []
-        self._path, self._user, self._before, self._chunk = path, user, before, chunk
+        self.path, self._user, self._before, self._chunk = path, user, before, chunk
 
     def execute(self, arguments: tuple[bytes, ...]) -> LocalExecution:
         line = commands.guard(arguments)
         self.asked.append(arguments)
         self._before(arguments)
-        return LocalExecution(line, self._path, self._user, self._chunk)
+        return LocalExecution(line, self.path, self._user, self._chunk)
 
 
 def _is_execute(shell: LocalShell) -> Execute:

@@ -18,6 +18,8 @@ _STARTS = re.compile(rb"(?:\A|\n)(?=(?:find|stat|tar|sha256sum): )")
 _SUMMARY = re.compile(rb"Removing leading|Exiting with failure status due to previous|error exit delayed from previous")
 _OPENING = re.compile(rb"(?:can't|cannot) (?:open|stat|read(?: link| symbolic link)?) ", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\\(?:([0-7]{3})|(.))", re.DOTALL)
+_ESCAPED = re.compile(rb"((?:[^\\]|\\.)*?): (.*)", re.DOTALL)
+_SHELL_PIECE = re.compile(rb"'([^']*)'|\$'((?:[^'\\]|\\.)*)'|\\(.)|([^'$\\]+)", re.DOTALL)
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
@@ -57,7 +59,12 @@ def complaints(errors: bytes, *, escaped: bool) -> Iterator[Complaint]:
             continue
         if _SUMMARY.match(text):
             continue
-        name, words = _taken_apart(_OPENING.sub(b"", text, count=1) if _OPENING.match(text) else text, escaped)
+        opening = _OPENING.match(text)
+        if program == b"sha256sum" and not opening:
+            name, _, words = text.rpartition(b": ")
+            name = _unshelled(name)
+        else:
+            name, words = _taken_apart(text[opening.end() :] if opening else text, escaped)
         path = name.removeprefix(b".") if name.startswith(b"./") else name
         if path.startswith(b"/") and words:
             yield Complaint(path, shown(words[:200]))
@@ -66,11 +73,12 @@ def complaints(errors: bytes, *, escaped: bool) -> Iterator[Complaint]:
 
 
 def _taken_apart(text: bytes, escaped: bool) -> tuple[bytes, bytes]:
-    """Name and words. An escaped name holds no `: `; the words of the C library hold none."""
+    """Name and words. An escaped name holds no bare colon; the words of the C library hold none."""
     if text.startswith(b"'"):
         name, _, words = text[1:].rpartition(b"': ")
     elif escaped:
-        name, _, words = text.partition(b": ")
+        found = _ESCAPED.fullmatch(text)
+        name, words = found.groups() if found else (text, b"")
     else:
         name, _, words = text.rpartition(b": ")
     return (_unescaped(name) if escaped else name), words
@@ -78,3 +86,11 @@ def _taken_apart(text: bytes, escaped: bool) -> tuple[bytes, bytes]:
 
 def _unescaped(name: bytes) -> bytes:
     return _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]) if found[1] else _LETTERS.get(found[2], found[2]), name)
+
+
+def _unshelled(name: bytes) -> bytes:
+    """coreutils quotes an odd name as a shell would read it: `'new'$'\\n''line'`."""
+    return b"".join(
+        plain or (_unescaped(dollar) if dollar else escaped or bare)
+        for plain, dollar, escaped, bare in _SHELL_PIECE.findall(name)
+    )

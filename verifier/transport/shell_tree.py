@@ -105,6 +105,9 @@ class _Reading:
     def parsed(self, record: bytes) -> Listed:
         return self.userland.listing.parsed(record)
 
+    def is_folder(self, path: bytes) -> bool:
+        return self.parsed(self.listed[path]).type is FileType.DIRECTORY
+
     def listing(self) -> tuple[bytes, ...]:
         # One deeper than allowed, so that we see where there is more.
         depth = self.request.bounds.depth + 1
@@ -174,7 +177,7 @@ class _Reading:
         must = windows | frozenset(self.oversize[:LEFT_OUT])
         exact = frozenset(self.left_out) & frozenset(self.scope.pruned)
         every = frozenset(self.left_out) if len(self.left_out) < LEFT_OUT else exact
-        wanted = targets(roots, self.listed, (every | must, exact | must, must, windows))
+        wanted = targets(roots, self.listed, self.is_folder, (every | must, exact | must, must, windows))
         if wanted is None:
             raise Lost("too many exceptions for one command line")
         if not wanted:

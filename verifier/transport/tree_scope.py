@@ -68,7 +68,7 @@ class Scope:
 
     def too_deep(self, path: bytes) -> bool:
         """Is it more folders below its root than the request allows?"""
-        if path.count(b"/") <= self.request.bounds.depth:
+        if path.count(b"/") <= self.request.bounds.depth or path in self._exact:
             return False
         return all(
             path[len(start) :].count(b"/") + 1 > self.request.bounds.depth for start in self._starts if path.startswith(start)

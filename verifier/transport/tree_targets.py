@@ -6,7 +6,7 @@ one by one, and needs no entry of its own in the archive, since the listing has 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from verifier.transport.commands import quoted
 from verifier.transport.tree_scope import parent
@@ -15,7 +15,12 @@ TARGET_BYTES = 6000
 """Room for paths on a command line; dropbear takes some 9000 bytes in all (`MAX_CMD_LEN`)."""
 
 
-def targets(roots: tuple[bytes, ...], listed: Collection[bytes], choices: Iterable[frozenset[bytes]]) -> tuple[bytes, ...] | None:
+def targets(
+    roots: tuple[bytes, ...],
+    listed: Collection[bytes],
+    is_folder: Callable[[bytes], bool],
+    choices: Iterable[frozenset[bytes]],
+) -> tuple[bytes, ...] | None:
     """The paths to ask for: together everything listed at and below the roots, but for what one of the choices leaves out.
 
     `choices` are sets of paths to leave out, best first; one whose paths do not fit on a command line is passed over. The roots
@@ -43,7 +48,7 @@ def targets(roots: tuple[bytes, ...], listed: Collection[bytes], choices: Iterab
                 chosen.append(path)
                 room -= len(quoted(b"." + path)) + 1
         if room > 0:
-            return tuple(_without_doubles(chosen, listed))
+            return tuple(_without_doubles(chosen, listed, is_folder))
     return None
 
 
@@ -55,13 +60,13 @@ def _ancestors(path: bytes) -> list[bytes]:
     return found
 
 
-def _without_doubles(chosen: list[bytes], listed: Collection[bytes]) -> list[bytes]:
-    """Without those that the archive of another brings along: all folders between the two are listed, so none is a link."""
+def _without_doubles(chosen: list[bytes], listed: Collection[bytes], is_folder: Callable[[bytes], bool]) -> list[bytes]:
+    """Without those that the archive of another brings along, by way of folders that are listed; it follows no links."""
     every = set(chosen)
 
     def doubled(path: bytes) -> bool:
         for folder in _ancestors(path):
-            if folder not in listed:
+            if folder not in listed or not is_folder(folder):
                 return False
             if folder in every:
                 return True
