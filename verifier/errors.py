@@ -14,6 +14,7 @@
     |   +-- Refused                      the device said no to this one question
     |   +-- OverBound                    more bytes, names or seconds than the profile allows
     |   +-- Unsupported                  this route cannot ask this
+    |   +-- OutsideWindow                not at this hour; nothing was sent
     +-- ForbiddenRequest        exit 1   our read-only guard stopped a request before a byte left
     +-- TrustError              exit 5   a signature, quorum, serial or digest does not hold
     +-- RecordError             exit 1   the disk refused: full, read-only, locked
@@ -102,6 +103,10 @@ class OverBound(DeviceError):
 
 
 class Unsupported(DeviceError):
+    pass
+
+
+class OutsideWindow(DeviceError):
     pass
 
 

@@ -120,7 +120,7 @@ class Crane:
         with tempfile.TemporaryDirectory() as staging:
             for name in ("firmware", "settings"):
                 shutil.copytree(self.tree / name, Path(staging, name), symlinks=True)
-            command = ["mkfs.ext4", "-q", "-F", "-d", staging, self.card, "64M"]
+            command = ["mkfs.ext4", "-q", "-F", "-d", staging, str(self.card), "64M"]
             subprocess.run(command, check=True, capture_output=True, env={"PATH": "/usr/sbin:/sbin:/bin"})
 
     def write_register(self, address: int, value: int) -> None:

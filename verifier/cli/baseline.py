@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import duration, json_option, local, print_json
+from verifier.cli.output import SPAN, json_option, local, print_json, window_option
 from verifier.cli.showing import print_baseline, print_drifts, print_members
 from verifier.cli.watching import watching
 from verifier.errors import UsageError
@@ -33,19 +34,18 @@ def command() -> None:
 @click.argument("words", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why this is how it should be: commissioning, work order, visit.")
 @click.option("--captures", type=click.IntRange(1, 100), default=1, help="Read the device so many times; what moves is shown.")
-@click.option("--spacing", default="60s", help="Time between captures: 90s, 15m, 12h.")
-@click.option("--valid-for", default="", help="After this the baseline is shown as run out: 365d. Default: no end.")
+@click.option("--spacing", type=SPAN, default="60s", help="Time between captures: 90s, 15m, 12h.")
+@click.option("--valid-for", type=SPAN, help="After this the baseline is shown as run out: 365d. Default: no end.")
+@window_option
 @json_option
 @click.pass_context
-def propose_(
-    ctx: click.Context, words: tuple[str, ...], reason: str, captures: int, spacing: str, valid_for: str, as_json: bool
-) -> None:
+def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_json: bool, **how: Any) -> None:
     """Read devices and lay down proposals to be signed. Nothing is approved by this."""
-    proposing = Proposing(reason, captures, duration(spacing), duration(valid_for) if valid_for else None)
+    proposing = Proposing(**how)
     documents = []
     for device in desk.inventory(ctx).select(words):
         with watching() as progress:
-            baseline = propose(device, proposing, desk.collector(ctx, progress))
+            baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
         if as_json:
             documents.append(to_json(baseline))
         else:

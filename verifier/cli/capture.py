@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json
+from verifier.cli.output import json_option, print_json, window_option
 from verifier.cli.showing import print_members, print_snapshot
 from verifier.cli.watching import watching
 from verifier.model.codec import dumps, to_json
@@ -20,9 +20,10 @@ from verifier.record.files import write_whole
 @click.argument("word", metavar="DEVICE")
 @click.option("--members", is_flag=True, help="Every member with its value.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the snapshot as JSON to this file.")
+@window_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, word: str, members: bool, output: Path | None, as_json: bool) -> int:
+def command(ctx: click.Context, word: str, members: bool, output: Path | None, any_hour: bool, as_json: bool) -> int:
     """Read a device and show what it holds. Nothing is signed, compared or recorded.
 
     Leaves with 4 when nothing could be read.
@@ -33,7 +34,7 @@ def command(ctx: click.Context, word: str, members: bool, output: Path | None, a
     """
     device = desk.one_device(ctx, word)
     with watching() as progress:
-        snapshot = capture(device, desk.collector(ctx, progress))
+        snapshot = capture(device, desk.collector(ctx, progress, any_hour))
     if output:
         write_whole(output.resolve(), dumps(snapshot) + b"\n")
     if as_json:

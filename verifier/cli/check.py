@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say
+from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, window_option
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
 from verifier.errors import UsageError
@@ -13,16 +13,18 @@ from verifier.model.words import Verdict
 from verifier.procedures.due import due
 from verifier.procedures.fleet import Checked, Failed, Outcome, check_all
 from verifier.report.machine import document
-from verifier.report.text import headline, text_lines
+from verifier.report.signed import SignedReport
+from verifier.report.text import DRIFTS_SHOWN, Line, drift_lines, headline, text_lines
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[DEVICE|CRANE|SITE]...")
 @click.option("--due", "only_due", is_flag=True, help="Only devices whose interval has passed and whose window is open.")
 @click.option("--at-once", type=click.IntRange(1, 512), default=16, show_default=True, help="Devices asked side by side.")
+@window_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once: int, as_json: bool) -> int:
+def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once: int, any_hour: bool, as_json: bool) -> int:
     """Compare devices with their approved baselines. Every check leaves a signed report in the record.
 
     Leaves with the gravest outcome: 5 not trusted, 3 drift, 4 could not tell, 0 match; 1 if a report could not be recorded.
@@ -42,7 +44,7 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
             return 0
     outcomes = []
     with watching() as progress:
-        for outcome in check_all(devices, desk.collector(ctx, progress), at_once):
+        for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once):
             outcomes.append(outcome)
             if not as_json:
                 _print(outcome, alone=len(devices) == 1)
@@ -74,12 +76,21 @@ def _print(outcome: Outcome, alone: bool) -> None:
             click.secho(f"FAILED  {device.name}: {error}", fg="red", err=True)
             if error.hint:
                 click.echo(f"  hint: {error.hint}", err=True)
-        case Checked(_, report) if report.report.verdict is Verdict.MATCH and not alone:
-            say(headline(report))
-        case Checked(_, report):
+        case Checked(_, report) if alone:
             for line in text_lines(report):
                 say(line)
-            click.echo()
+        case Checked(_, report):
+            say(headline(report))
+            if report.report.verdict is not Verdict.MATCH:
+                for line in (*drift_lines(report.report.drifts, DRIFTS_SHOWN), *notes(report)):
+                    say(line)
+                click.echo(f"  the whole report: crane-verify report show {report.sequence}\n")
+
+
+def notes(report: SignedReport) -> tuple[Line, ...]:
+    """Where nothing was compared, the notes say why."""
+    shown = report.report.notes if report.report.verdict is Verdict.UNTRUSTED else ()
+    return tuple(Line(f"  {note}") for note in shown)
 
 
 def _print_sum(outcomes: list[Outcome]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,14 +81,17 @@ def unwatched(_: Progress) -> None:
     """Nobody watches."""
 
 
-def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatched) -> Collector:
+def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatched, any_hour: bool = False) -> Collector:
     """This machine as a collector in this workspace."""
+    space = workspace(ctx)
+    space.clear_partials()
     return Collector(
-        workspace=workspace(ctx),
+        workspace=space,
         policy=policy(ctx),
         secrets=secret,
         signer=lambda: signer(collector_key_path()),
         progress=progress,
+        any_hour=any_hour,
     )
 
 
@@ -114,7 +118,7 @@ def ask(words: str) -> str:
     Raises:
         UsageError: nobody is there to answer.
     """
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise UsageError(
             f"{words}: nobody is at the terminal to answer", "run it by hand, or use a reference such as env:NAME or file:PATH"
         )

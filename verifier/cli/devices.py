@@ -53,7 +53,7 @@ def show(ctx: click.Context, word: str) -> None:
             "name": to_json(device.name),
             "profile": device.profile,
             "every_seconds": int(device.every.total_seconds()) if device.every else None,
-            "window": f"{device.window.opens:%H:%M}-{device.window.closes:%H:%M}" if device.window else None,
+            "window": str(device.window) if device.window else None,
             "address": where(device.address),
             "facts": dict(device.facts),
         }

@@ -42,6 +42,12 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(command)
 
 
+def window_option(command: F) -> F:
+    """`--outside-window` on a command that reads devices, as the argument `any_hour`."""
+    words = "Read at this hour although the inventory's window is closed; you know that the crane stands."
+    return click.option("--outside-window", "any_hour", is_flag=True, help=words)(command)
+
+
 def print_json(document: Any) -> None:
     """One JSON document on standard output, keys in their own order."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -61,13 +67,18 @@ def local(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `12h` or `365d` as a span of time.
+class Span(click.ParamType[timedelta]):
+    """`90s`, `15m`, `12h` or `365d` as a span of time."""
 
-    Raises:
-        click.BadParameter: it is not one.
-    """
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    if text[-1:] not in units or not text[:-1].isdigit():
-        raise click.BadParameter(f"{text!r} is not a time; write 90s, 15m, 12h or 365d")
-    return timedelta(seconds=int(text[:-1]) * units[text[-1]])
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+        if isinstance(value, timedelta):
+            return value
+        if value[-1:] not in units or not value[:-1].isdigit():
+            self.fail(f"{value!r} is not a span of time; write 90s, 15m, 12h or 365d", param, ctx)
+        return timedelta(seconds=int(value[:-1]) * units[value[-1]])
+
+
+SPAN = Span()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json
+from verifier.cli.output import json_option, print_json, window_option
 from verifier.procedures.probe import Outcome, Step, probe
 
 STYLE = {Outcome.WORKS: "green", Outcome.FAILS: "red", Outcome.NOT_TRIED: "yellow"}
@@ -15,9 +15,10 @@ STYLE = {Outcome.WORKS: "green", Outcome.FAILS: "red", Outcome.NOT_TRIED: "yello
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="DEVICE...")
+@window_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> int:
+def command(ctx: click.Context, words: tuple[str, ...], any_hour: bool, as_json: bool) -> int:
     """Find out step by step what works: name, port, host key, login, tools, and each item of the profile.
 
     Nothing is recorded, and no more is read than the first answer of each item. Leaves with 4 when something fails.
@@ -32,7 +33,7 @@ def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> int:
         steps = []
         if not as_json:
             click.secho(str(device.name), bold=True)
-        for step in probe(device, desk.collector(ctx)):
+        for step in probe(device, desk.collector(ctx, any_hour=any_hour)):
             steps.append(step)
             if not as_json:
                 _print(step)

@@ -83,9 +83,7 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
         return
     click.secho(f"genuine: {report.device}, {report.verdict}, {local(report.ended)}", fg="green")
     click.echo(f"signed by {', '.join(verified.signer_names)}, sha256 {verified.sha256}")
-    click.echo(
-        "This proves who signed, and that nothing was changed since; not when, and not that the device told the truth."
-    )
+    click.echo("This proves who signed, and that nothing was changed since; not when, and not that the device told the truth.")
 
 
 @command.command()

@@ -9,6 +9,7 @@ from verifier.errors import (
     IdentityChanged,
     IdentityUnknown,
     LoginRefused,
+    OutsideWindow,
     OverBound,
     Refused,
     TimedOut,
@@ -30,6 +31,7 @@ REASONS: tuple[tuple[type[DeviceError], Reason], ...] = (
     (Refused, Reason.REFUSED),
     (OverBound, Reason.BOUND),
     (Unsupported, Reason.UNSUPPORTED),
+    (OutsideWindow, Reason.WINDOW),
     (DeviceError, Reason.BAD_REPLY),
 )
 """First match wins; the root stands last, so that no error of a device is without a reason."""

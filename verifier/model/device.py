@@ -157,6 +157,15 @@ class Window:
     opens: time
     closes: time
 
+    def holds(self, hour: time) -> bool:
+        """Is it open at this hour of the site's day?"""
+        if self.opens <= self.closes:
+            return self.opens <= hour < self.closes
+        return hour >= self.opens or hour < self.closes
+
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M}-{self.closes:%H:%M}"
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

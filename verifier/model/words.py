@@ -93,6 +93,7 @@ class Reason(StrEnum):
     BOUND = "over the profile's bound"
     UNSUPPORTED = "cannot be asked over this route"
     BUSY = "crane working"
+    WINDOW = "outside the hours in which it may be read"
 
 
 class FileType(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from verifier.errors import TrustError, UsageError
+from verifier.errors import RecordError, TrustError, UsageError
 from verifier.model.device import DeviceName
 from verifier.model.report import Report
 from verifier.record.workspace import Workspace
@@ -81,6 +81,8 @@ def audit_log(workspace: Workspace, policy: Policy) -> tuple[int, tuple[str, ...
             _verify_entry(log.read(sequence), policy)
         except TrustError as error:
             wrong.append(f"entry {sequence}: {error}")
+        except RecordError:
+            continue  # a gap, and already among the findings
     return log.length(), tuple(wrong)
 
 

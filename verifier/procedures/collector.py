@@ -35,6 +35,8 @@ class Collector:
     """Gives the key that signs reports; asked for only when something is to be signed."""
     now: Callable[[], datetime] = utc_now
     progress: Callable[[Progress], None] = lambda _: None
+    any_hour: bool = False
+    """Read devices outside their window as well, because a person says that the crane stands."""
 
     def profile(self, device: Device) -> Profile:
         """What to ask this device: the workspace's own profile, else the built-in one of that name."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from verifier.model.device import Device, DeviceName, Window
+from verifier.model.device import Device, DeviceName
 from verifier.procedures.audit import reports
+from verifier.procedures.reading import is_open
 from verifier.record.workspace import Workspace
 
 
@@ -15,7 +16,7 @@ def due(devices: Iterable[Device], workspace: Workspace, now: datetime) -> tuple
 
     A check that could not tell counts as a check: the report says so, and the next one comes with the next interval.
     """
-    waiting = {device.name: device for device in devices if device.every is not None and is_open(device.window, now)}
+    waiting = {device.name: device for device in devices if device.every is not None and is_open(device, now)}
     last = last_checked(set(waiting), workspace)
     return tuple(
         device
@@ -35,13 +36,3 @@ def last_checked(names: set[DeviceName], workspace: Workspace) -> dict[DeviceNam
             if len(found) == len(names):
                 break
     return found
-
-
-def is_open(window: Window | None, now: datetime) -> bool:
-    """Whether a device may be read now. A window is in the local time of this machine, and may run over midnight."""
-    if window is None:
-        return True
-    hour = now.astimezone().time()
-    if window.opens <= window.closes:
-        return window.opens <= hour < window.closes
-    return hour >= window.opens or hour < window.closes

@@ -27,6 +27,7 @@ from verifier.model.profile import (
 from verifier.model.snapshot import ItemSnapshot, Unread
 from verifier.model.words import Reason
 from verifier.procedures.collector import Collector
+from verifier.procedures.reading import OUTSIDE, is_open
 from verifier.transport.route import Route, connect
 
 
@@ -67,6 +68,9 @@ def probe(device: Device, collector: Collector) -> Iterator[Step]:
     profile = collector.profile(device)
     yield Step("profile", Outcome.WORKS, f"{profile.name}, version {profile.version}, {len(profile.items)} items")
     work = Collecting(device, profile, collector.now, keep_nothing)
+    if not (collector.any_hour or is_open(device, collector.now())):
+        yield Step("window", Outcome.FAILS, f"it may be read {device.window} only", OUTSIDE)
+        return
     with collector.workspace.device_lock(device.name):
         try:
             route = connect(device, profile.pace, collector.secrets)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from verifier.collect.snapshot import Collecting, collect, unreached
-from verifier.errors import DeviceError
+from verifier.errors import DeviceError, OutsideWindow
 from verifier.model.device import Device
 from verifier.model.profile import Profile
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.collector import Collector
 from verifier.transport.route import connect
+
+OUTSIDE = "wait for that hour, or give --outside-window when you know that the crane stands"
 
 
 def read(device: Device, profile: Profile, collector: Collector) -> Snapshot:
@@ -19,6 +23,8 @@ def read(device: Device, profile: Profile, collector: Collector) -> Snapshot:
     """
     workspace = collector.workspace
     work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress)
+    if not (collector.any_hour or is_open(device, collector.now())):
+        return unreached(work, OutsideWindow(f"it may be read {device.window} only", OUTSIDE))
     with workspace.device_lock(device.name):
         try:
             with connect(device, profile.pace, collector.secrets) as route:
@@ -27,3 +33,8 @@ def read(device: Device, profile: Profile, collector: Collector) -> Snapshot:
                 return snapshot
         except DeviceError as error:
             return unreached(work, error)
+
+
+def is_open(device: Device, now: datetime) -> bool:
+    """May the device be read at this time? Its window is in the local time of this machine."""
+    return device.window is None or device.window.holds(now.astimezone().time())
