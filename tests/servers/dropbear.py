@@ -83,7 +83,6 @@ def running_dropbear(
                         [DROPBEAR, "-F", "-E", "-s", "-p", f"127.0.0.1:{port}", "-r", folder / "host.dropbear"],
                         stderr=log,
                         stdin=subprocess.DEVNULL,
-                        start_new_session=True,
                     )
                 if answers(port, process):
                     break

@@ -48,7 +48,9 @@ def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, reset: bool =
             while True:
                 client, _ = listener.accept()
                 server = socket.create_connection(("127.0.0.1", port))
-                lines.extend((client, server))
+                for line in (client, server):
+                    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    lines.append(line)
                 threading.Thread(target=_pump, args=(client, server, [-1], 0.0, 65536, reset), daemon=True).start()
                 threading.Thread(target=back, args=(server, client), daemon=True).start()
 

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 
 @dataclass(frozen=True)
 class RunningSshd:
-    """Where a test server is and how to get in. `process` leads a group of its own, so that all of it can be stopped."""
+    """Where a test server is and how to get in."""
 
     host: str
     port: int
@@ -84,19 +84,26 @@ class RunningSshd:
         return replace(usual, **changes)
 
     def signal(self, number: int) -> None:
-        """To the server and to those of its children that serve connections."""
-        os.killpg(self.process.pid, number)
+        """To the server, and to all that serve its connections."""
+        for pid in family(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it. sshd's children lead sessions of their own, so a process group does not hold them."""
+    found = [pid]
+    for one in found:
+        with suppress(OSError):
+            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+    return found
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
-    """Stop a server that leads a process group, and wait for it."""
-    for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        if number is signal.SIGTERM:
-            time.sleep(0.02)
+    """Kill a server we started with all below it, and wait for it."""
+    for pid in family(process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait(5)
 
 
@@ -144,6 +151,7 @@ def running_sshd(
         "PermitRootLogin yes",
         "PermitUserEnvironment no",
         "PidFile none",
+        f"SetEnv HOME={folder}",  # bash reads ~/.bashrc of whoever runs the tests, which may be slow or chatty
         "MaxStartups 100",
         "LogLevel VERBOSE",
         f"AuthorizedKeysFile {folder / 'authorized_keys'}",

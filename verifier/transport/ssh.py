@@ -289,6 +289,14 @@ class Channel:
             TimedOut: nothing came for too long.
             Truncated: the line broke.
         """
+        try:
+            return self._received()
+        except DeviceError:
+            raise
+        except Exception as error:  # reading tells the device that it may go on, which a dead line cannot carry
+            raise self._session.why(error, "the device takes no more requests") from error
+
+    def _received(self) -> bytes:
         while True:
             if not self._inbox.wait(self._silence):
                 raise self._quiet()
