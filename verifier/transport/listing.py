@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from verifier.errors import BadReply
 from verifier.model.words import FileType
@@ -47,8 +47,9 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
+    """A tuple rather than a dataclass: several are made for each of many files."""
+
     type: FileType | None
     """None: a kind of file that we do not know."""
     mode: int

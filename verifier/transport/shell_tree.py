@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from verifier.errors import BadReply, OverBound, Truncated, Unsupported
-from verifier.model.member import shown
 from verifier.model.profile import Proof
 from verifier.model.words import FileType, Reason
 from verifier.transport import commands
@@ -22,6 +21,7 @@ from verifier.transport.listing import Form, Listed, records
 from verifier.transport.request import ReadTree
 from verifier.transport.shell_run import Lost, ShellRun
 from verifier.transport.tree_contents import Contents
+from verifier.transport.tree_difference import difference
 from verifier.transport.tree_scope import KERNEL, Scope, in_kernel, parent
 from verifier.transport.tree_targets import targets
 from verifier.transport.userland import ArchiveTool, Userland
@@ -124,7 +124,7 @@ class _Reading:
                 if self.scope.excludes(path):
                     if (len(self.left_out) < LEFT_OUT or path in KERNEL) and not self.scope.excludes(parent(path)):
                         self.left_out.append(path)
-                elif in_kernel(path):
+                elif self.scope.whole and in_kernel(path):
                     if path in KERNEL:
                         self.unread[path] = NotRead(path, Reason.UNSUPPORTED, WINDOW, below=True)
                 elif self.scope.too_deep(path):
@@ -216,8 +216,8 @@ class _Reading:
             self.not_read(path, member.reason, member.detail)
             return
         listed = self.parsed(record)
-        if difference := _difference(member, listed, self.userland.archive):
-            self.not_read(path, Reason.UNSTABLE, difference)
+        if words := difference(member, listed, self.userland.archive):
+            self.not_read(path, Reason.UNSTABLE, words)
         elif member.type is FileType.REGULAR:
             if self.contents.take(path, member.content):
                 self.digests[path] = bytes.fromhex(member.sha256)
@@ -261,7 +261,7 @@ class _Reading:
                 self.scope.check(path)
                 if path in self.unread or path in answered or self.scope.excludes(path):
                     continue
-                if in_kernel(path) or self.scope.too_deep(path):
+                if (self.scope.whole and in_kernel(path)) or self.scope.too_deep(path):
                     continue
                 if self.scope.overlapping:
                     answered.add(path)
@@ -316,23 +316,3 @@ class _Reading:
             device_digest.hex(),
             self.contents.give(path, size) if digest else None,
         )
-
-
-def _difference(member: FileEntry, listed: Listed, tool: ArchiveTool) -> str:
-    """What the archive and the listing do not agree on, in words; empty when they agree."""
-    owner, group, mtime = listed.owner, listed.group, listed.mtime
-    if tool is ArchiveTool.BUSYBOX:
-        # It writes the low eight octal digits of owner and group, and no time before 1970.
-        owner, group, mtime = owner & 0o77777777, group & 0o77777777, max(mtime, 0)
-    pairs: list[tuple[str, object, object]] = [
-        ("type", listed.type, member.type),
-        ("mode", oct(listed.mode), oct(member.mode)),
-        ("owner", owner, member.owner),
-        ("group", group, member.group),
-    ]
-    if member.type is FileType.REGULAR:
-        pairs += [("size", listed.size, member.size), ("time", mtime, member.mtime)]
-    elif member.type is FileType.SYMLINK:
-        pairs.append(("target", shown(listed.target), shown(member.target)))
-    words = (f"{name} {first} in the listing, {second} in the archive" for name, first, second in pairs if first != second)
-    return "; ".join(words)

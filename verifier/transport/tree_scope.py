@@ -34,6 +34,8 @@ class Scope:
         """Sorted, so that a root stands before one below it."""
         self.kernel_roots = tuple(sorted(root for root in wanted if not self.excludes(root) and in_kernel(root)))
         self.overlapping = any(below_or_at(a, b) for a in self.roots for b in self.roots if a != b)
+        self.whole = b"/" in self.roots
+        """Only then do the kernel's windows stand among the files."""
         self.pruned = self._pruned()
         self._starts = tuple(root.rstrip(b"/") + b"/" for root in self.roots)
         self._exact = frozenset(self.roots)
@@ -42,7 +44,7 @@ class Scope:
         """Excluded paths without wildcards, which the device need not list; as many as a command line has room for."""
         exact = [raw(each.rstrip("/")) for each in self.request.exclude if each.startswith("/") and not re.search(r"[*?]", each)]
         room = PRUNED_BYTES
-        chosen: list[bytes] = [path for path in KERNEL if b"/" in self.roots]
+        chosen: list[bytes] = [path for path in KERNEL if self.whole]
         for path in exact:
             room -= len(quoted(path)) + 12
             if room > 0 and any(below_or_at(path, root) for root in self.roots) and path not in chosen:
