@@ -30,6 +30,9 @@ COMMANDS = {
 """Command to its line in `--help`. The module of the same name is imported only when the command runs."""
 
 
+TRACEBACK = "CRANE_VERIFY_TRACEBACK"
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are called, so that `--help` answers at once."""
 
@@ -102,6 +105,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         wrapped = RecordError(f"{error.filename or 'the system'}: {(error.strerror or str(error)).lower()}")
         complain(str(wrapped), "check the disk, the path and the permissions")
         return wrapped.exit_code
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        complain(
+            f"{type(error).__name__}: {error}", f"this is a fault of crane-verify; {TRACEBACK}=1 shows where, for a bug report"
+        )
+        return 1
 
 
 def complain(message: str, hint: str) -> None:
