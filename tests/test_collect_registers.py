@@ -184,6 +184,12 @@ def test_a_critical_parameter_that_answers_differently_disagrees_in_engineering_
     assert found == {"p7": Disagreement("first read", "50.0 t", "second read", "62.0 t")}
 
 
+def test_a_critical_parameter_that_was_read_only_once_is_unread() -> None:
+    answers: list[Script] = [[Words((500,))], [TimedOut("silence")]]
+    found, _ = named(lambda _: answers.pop(0), p(7, criticality=Criticality.CRITICAL))
+    assert found == {"p7": Unread(Reason.TIMED_OUT, "read once; the second time: silence")}
+
+
 def test_texts_that_look_alike_but_are_not_disagree_in_registers() -> None:
     answers = iter([(0x4100,), (0x4120,)])
     text = Parameter("t", HOLDING, 0, NumberType.TEXT, 1, criticality=Criticality.CRITICAL)
@@ -204,6 +210,12 @@ def test_neighbours_are_read_together_and_nothing_between_them() -> None:
         "p200": NumberValue((5,), "5"),
     }
     assert spans(asked) == [(100, 2), (103, 2), (200, 1)]
+
+
+def test_a_long_run_of_numbers_is_cut_between_numbers() -> None:
+    device = FakeRegisters({HOLDING: dict.fromkeys(range(200), 1)})
+    _, asked = named(device, *(p(2 * n, NumberType.U32) for n in range(100)))
+    assert spans(asked) == [(0, 124), (124, 76)]
 
 
 def test_one_refused_parameter_does_not_hide_its_neighbours() -> None:

@@ -161,6 +161,19 @@ def test_a_source_that_may_not_be_read_leaves_its_members_unread() -> None:
     assert texts(asked(Topic.MODEMS, device)) == {"interface/wwan0": "present", "usbserial": "<permission denied, below>"}
 
 
+def test_a_source_that_fails_is_not_replaced_by_one_that_words_things_differently() -> None:
+    device = FakeLinux(BUSYBOX, {Command.LIST_MODEM_NODES: b"/dev/ttyUSB0\n", Command.LIST_INTERFACES: 1})
+    assert texts(asked(Topic.MODEMS, device)) == {"interface": "<refused by the device, below>", "node/dev/ttyUSB0": "present"}
+
+
+@pytest.mark.parametrize("protocol", [b"tcp", b"tcp6", b"udp", b"udp6"])
+def test_one_kind_of_listener_that_cannot_be_read_leaves_all_of_them_unread(protocol: bytes) -> None:
+    row = b"   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+    files = {b"/proc/net/" + name: row for name in (b"tcp", b"tcp6", b"udp", b"udp6")}
+    reading = only(asked(Topic.LISTENERS, FakeLinux({**files, b"/proc/net/" + protocol: Reason.DENIED})))
+    assert (reading.member, type(reading.value)) == (WHOLE_ITEM, Unread)
+
+
 KEYS = b"/home/service/.ssh/authorized_keys"
 ROOT_KEYS = b"/root/.ssh/authorized_keys"
 
