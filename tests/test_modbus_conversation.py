@@ -21,7 +21,7 @@ from verifier.transport.route import Route
 from verifier.transport.transcript import Transcript
 
 ONE = ReadTable(Table.HOLDING, 5, 1)
-SILENCE = 0.08
+SILENCE = 0.15
 
 
 def silent(peer: Peer, asked: Frame) -> None: ...

@@ -266,6 +266,20 @@ def _write() -> ModbusPDU:
     return Write(1)
 
 
+@pytest.mark.parametrize("standing", ["message", "frame", "line"])
+def test_each_layer_stands_alone(monkeypatch: pytest.MonkeyPatch, standing: str) -> None:
+    if standing != "message":
+        monkeypatch.setattr("verifier.transport.modbus.allowed", lambda pdu: None)
+    if standing != "frame":
+        monkeypatch.setattr("verifier.transport.modbus.allowed_frame", unframed)
+    if standing != "line":
+        monkeypatch.setattr("verifier.transport.modbus_line.allowed_frame", unframed)
+    client, wire = guarded(Framing.TCP)
+    with pytest.raises(ForbiddenRequest):
+        client.execute(False, _write())
+    assert wire.left == []
+
+
 def test_what_leaves_stands_in_the_transcript_and_what_does_not_does_not() -> None:
     transcript, wire = Transcript(), Recorder()
     line = GuardedLine(wire, Framing.TCP, transcript)

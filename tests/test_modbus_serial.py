@@ -28,19 +28,21 @@ from verifier.model.device import ModbusSerialAddress, Timeouts
 from verifier.model.profile import Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Output, Words
-from verifier.transport.modbus import ModbusRoute
+from verifier.transport.modbus import GuardedClient, ModbusRoute
 from verifier.transport.modbus_frame import Frame, Framing, crc16, framed
 from verifier.transport.modbus_guard import allowed
+from verifier.transport.modbus_line import GuardedLine
 from verifier.transport.modbus_opening import patience, quiet
 from verifier.transport.modbus_step import confusable, step_question
 from verifier.transport.request import ReadFifo, ReadServerId, ReadTable
+from verifier.transport.transcript import Transcript
 
 __all__ = ["libmodbus_program"]
 
 FAST = 115200
 
 
-def address(path: str | Path, silence: float = 0.1, unit: int = 1) -> ModbusSerialAddress:
+def address(path: str | Path, silence: float = 0.3, unit: int = 1) -> ModbusSerialAddress:
     return ModbusSerialAddress(str(path), unit, FAST, "N", timeouts=Timeouts(silence=silence))
 
 
@@ -84,7 +86,7 @@ def test_a_late_answer_never_shifts_the_next_reading(seconds: float) -> None:
 
     with (
         pty_device(lambda asked: [(next(delays, 0.0), rtu(asked))]) as device,
-        ModbusRoute.open(address(device.path), Pace(tries=4)) as route,
+        ModbusRoute.open(address(device.path, 0.1), Pace(tries=4)) as route,
     ):
         for first in (100, 200, 300):
             assert tuple(route.ask(block(first))) == values(block(first))
@@ -163,6 +165,28 @@ def test_wrong_frames_are_errors_and_the_next_question_works(make: object) -> No
         with pytest.raises(BadReply):
             route.ask(block(100))
         assert tuple(route.ask(block(200, 11))) == values(block(200, 11))
+
+
+class Chunks:
+    """A wire on which these chunks arrive, one at a time."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = list(chunks)
+
+    def put(self, data: bytes) -> None: ...
+
+    def take(self, seconds: float) -> bytes:
+        return self.chunks.pop(0) if self.chunks else b""
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("reply", [b"\x03\x02\0\7", b"\x83\x02"])
+def test_a_frame_that_does_not_end_in_silence_is_no_frame(reply: bytes) -> None:
+    wire = Chunks(framed(Framing.RTU, Frame(1, reply)), b"\0")
+    client = GuardedClient(lambda: GuardedLine(wire, Framing.RTU, Transcript()), Framing.RTU, 0.1, 0.001)
+    with pytest.raises(BadReply, match="1 bytes behind the answer"):
+        client.question(b"\x03\0\0\0\1", 1)
 
 
 def test_a_frame_sent_twice_with_a_pause_does_not_answer_the_next_question() -> None:
