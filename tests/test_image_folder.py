@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.image_fixtures import answers, plain, tree
+from tests.image_fixtures import answers, plain, tree, truth
 from verifier.errors import BadReply, Refused, Unreachable, UsageError
 from verifier.model.device import ImageAddress
+from verifier.model.profile import Bounds
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
 from verifier.transport.folder import Folder
@@ -207,3 +209,30 @@ def test_no_file_stays_open(card: Path) -> None:
     with ImageRoute.open(ImageAddress(str(card))) as route:
         next(iter(route.ask(tree())))
     assert open_files() == before
+
+
+def test_large_files_are_read_side_by_side_and_dropped_when_nobody_waits(card: Path) -> None:
+    """Files of holes, each a second of hashing; the answers are the same as one after the other."""
+    for number in range(8):
+        (card / f"large-{number}").touch()
+        os.truncate(card / f"large-{number}", (1 << 30) + number)
+    before = open_files()
+    started = time.monotonic()
+    with ImageRoute.open(ImageAddress(str(card))) as route:
+        asking = route.ask(tree())
+        next(asking)
+        asking.close()  # type: ignore[attr-defined]  # a generator, as `yield` makes it
+    assert time.monotonic() - started < 8 * 0.7
+    assert open_files() == before
+    assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
+
+
+def test_many_large_files_come_out_right(card: Path) -> None:
+    for number in range(12):
+        (card / f"large-{number}").write_bytes(bytes([number]) * ((1 << 20) + number))
+    assert answers(card, tree(keep=("/large-3",), keep_limit=2 << 20)) == {
+        path: replace(entry, content=bytes([3]) * ((1 << 20) + 3)) if path == b"/large-3" else entry
+        for path, entry in truth(card).items()
+    }
+    found = answers(card, tree(bounds=Bounds(bytes=5 << 20)))
+    assert sum(isinstance(answer, NotRead) for answer in found.values()) == 8

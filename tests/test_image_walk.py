@@ -202,6 +202,7 @@ class Odd:
     """A volume that lists what it is told to."""
 
     title = "odd volume"
+    threads = 1
     notes: tuple[str, ...] = ()
     root = Node(FileType.DIRECTORY, 0o755, 0, 0, 0, 0, None)
 

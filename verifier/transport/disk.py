@@ -68,6 +68,8 @@ def partitions(source: Source) -> tuple[Partition, ...]:
 class Disk:
     """One ext or FAT file system."""
 
+    threads = 1
+
     def __init__(self, source: Source, medium: Medium) -> None:
         """Raises:
         BadReply: it cannot be opened as what it claims to be.

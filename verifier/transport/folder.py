@@ -67,6 +67,7 @@ class Folder:
     """A directory as a volume."""
 
     title = "folder"
+    threads = 2
     notes: tuple[str, ...] = ()
 
     def __init__(self, path: str) -> None:
@@ -108,9 +109,13 @@ class Folder:
             if _moved(_at(file).seen, before):
                 raise LostError(Reason.UNSTABLE, "replaced or changed while being read")
             left = file.size + 1
-            while left and (chunk := os.read(fd, min(left, CHUNK))):
-                left -= len(chunk)
-                yield chunk
+            while left > 0:
+                asked = min(left, CHUNK)
+                chunk = os.read(fd, asked)
+                if chunk:
+                    yield chunk
+                # a regular file gives less only at its end; the size is compared below
+                left = left - asked if len(chunk) == asked else 0
             if _moved(before, os.fstat(fd)):
                 raise LostError(Reason.UNSTABLE, "changed while being read")
         except OSError as error:

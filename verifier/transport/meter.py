@@ -37,6 +37,10 @@ class Meter:
         if time.monotonic() > self._ends:
             raise OverBound(f"not read within {self._bounds.seconds:g} s")
 
+    def stop(self) -> None:
+        """Let `time` be over from now on: nobody waits for the answers any more."""
+        self._ends = float("-inf")
+
     def too_deep(self, depth: int) -> bool:
         return depth > self._bounds.depth
 

@@ -38,6 +38,7 @@ class Zip:
     """A zip archive; an engineering project is often one under another name."""
 
     title = "zip archive"
+    threads = 1
     notes: tuple[str, ...] = ("zip keeps no owners; modes only where it was made on Unix",)
 
     def __init__(self, source: Source) -> None:
@@ -101,6 +102,7 @@ class Single:
     """One file that is no volume we know: it is its own only member, under its own name."""
 
     title = "single file"
+    threads = 1
     notes: tuple[str, ...] = ("read as one file: its content is compared as a whole",)
 
     def __init__(self, source: Source, name: bytes) -> None:

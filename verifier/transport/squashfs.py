@@ -169,6 +169,7 @@ class Squashfs:
     """One squashfs file system."""
 
     title = "squashfs file system"
+    threads = 1
     notes: tuple[str, ...] = ()
 
     def __init__(self, source: Source) -> None:

@@ -30,6 +30,7 @@ class Tape:
     """A tar archive."""
 
     notes: tuple[str, ...] = ()
+    threads = 1
 
     def __init__(self, source: Source, medium: Medium) -> None:
         """Raises:

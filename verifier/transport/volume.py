@@ -59,6 +59,10 @@ class Volume(Protocol):
         """What a reader of the report must know about this volume."""
 
     @property
+    def threads(self) -> int:
+        """How many files may be read at the same time."""
+
+    @property
     def root(self) -> Node: ...
 
     def children(self, folder: Node) -> Iterator[tuple[bytes, Node | Lost]]:

@@ -7,7 +7,9 @@ are `NotRead` with `below`, each path once, and what was read before stands.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from verifier.errors import DeviceError, OverBound
 from verifier.model import member, pattern
@@ -18,6 +20,9 @@ from verifier.transport.place import distinct, find, joined, split
 from verifier.transport.request import ReadFile, ReadTree
 from verifier.transport.volume import Lost, LostError, Node, Sequential, Volume, reason_of
 
+LARGE = 1 << 20
+"""Bytes from which a file is hashed beside others, where the volume allows it."""
+
 
 class Walk:
     """One `ReadTree` over one volume."""
@@ -27,6 +32,8 @@ class Walk:
         self._exclude = pattern.compiled(request.exclude) if request.exclude else None
         self._keep = pattern.compiled(request.keep) if request.keep else None
         self._later: dict[str, list[tuple[bytes, Node]]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._aside: deque[Future[Answer]] = deque()
         self.meter = Meter(request.bounds)
 
     def answers(self) -> Iterator[Answer]:
@@ -35,6 +42,17 @@ class Walk:
         Raises:
             UsageError: a root holds `..`.
         """
+        try:
+            yield from self._roots()
+            yield from self._gathered()
+            while self._aside:
+                yield self._aside.popleft().result()
+        finally:
+            self.meter.stop()
+            if self._pool:
+                self._pool.shutdown(cancel_futures=True)
+
+    def _roots(self) -> Iterator[Answer]:
         over = ""
         for root in distinct(self._request.roots):
             path = joined(root)
@@ -47,7 +65,6 @@ class Walk:
                 yield from self._root(path, root)
             except OverBound as error:
                 over = str(error)
-        yield from self._gathered()
 
     def _root(self, path: bytes, parts: tuple[bytes, ...]) -> Iterator[Answer]:
         try:
@@ -75,7 +92,7 @@ class Walk:
         if node.type is not FileType.REGULAR:
             yield entry(path, node, node.size)
         elif not node.sha256:
-            yield self._file(path, node)
+            yield from self._file(path, node)
         elif self._wanted(path, node):
             self._later.setdefault(node.sha256, []).append((path, node))
         else:
@@ -137,13 +154,27 @@ class Walk:
             and self._keep.fullmatch(member.shown(path)) is not None
         )
 
-    def _file(self, path: bytes, node: Node) -> Answer:
+    def _file(self, path: bytes, node: Node) -> Iterator[Answer]:
+        try:
+            self.meter.claim(node.size)
+        except LostError as error:
+            yield _not_read(path, error)
+            return
+        if self._volume.threads == 1 or node.size < LARGE:
+            yield self._hashed(path, node)
+            return
+        # hashlib lets other threads run while it works on a large piece, so two large files are hashed in the time of one
+        self._pool = self._pool or ThreadPoolExecutor(self._volume.threads)
+        self._aside.append(self._pool.submit(self._hashed, path, node))
+        if len(self._aside) > self._volume.threads:
+            yield self._aside.popleft().result()
+
+    def _hashed(self, path: bytes, node: Node) -> Answer:
         wanted = self._wanted(path, node)
         kept: list[bytes] = []
         digest = hashlib.sha256()
         size = 0
         try:
-            self.meter.claim(node.size)
             for chunk in self._volume.content(node):
                 size += len(chunk)
                 if size > node.size:
