@@ -439,3 +439,9 @@ def test_a_large_file_is_never_held_whole() -> None:
     assert isinstance(entry, FileEntry)
     assert entry.size == size
     assert peak < 2 << 20
+
+
+def test_a_folder_as_tars_before_posix_wrote_it() -> None:
+    (folder,) = entries(patched(member("./d/", tarfile.AREGTYPE), 257, bytes(8)) + END)
+    assert isinstance(folder, FileEntry)
+    assert (folder.path, folder.type) == (b"/d", FileType.DIRECTORY)

@@ -22,7 +22,7 @@ from verifier.transport.answer import Answer, FileEntry, NotRead
 from verifier.transport.complaint import complaints
 from verifier.transport.execution import Execution
 from verifier.transport.hash_lines import hash_lines
-from verifier.transport.listing import Form
+from verifier.transport.listing import Form, records
 from verifier.transport.request import ReadTree
 from verifier.transport.shell_tree import read_tree
 from verifier.transport.tree_targets import targets
@@ -882,3 +882,83 @@ def test_the_tree_holds_what_it_promises(hard_tree: Path) -> None:
         assert any(piece in name for name in names)
     assert max(map(len, names)) > 700
     assert {0o4755, 0o2755, 0o1777, 0o7777} <= {each.mode for each in found.values()}
+
+
+# What other tests do not reach
+
+
+def test_a_file_with_two_digests_has_none(tmp_path: Path) -> None:
+    twice = 'case "$*" in *null*) ;; *) for f; do echo "{}  $f"; done;; esac; exec /usr/bin/sha256sum "$@"'.format("0" * 64)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "f").write_bytes(b"f")
+    found = answers(asked(tree, proof=Proof.DEVICE_HASH), LocalShell(script(tmp_path / "bin", "sha256sum", twice)))
+    assert not_read(found) == {os.fsencode(tree / "f"): Reason.BAD_REPLY}
+
+
+def test_a_file_stored_with_holes_is_not_read(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with open(tree / "holes", "wb") as file:
+        file.seek(1 << 20)
+        file.write(b"x")
+    path = script(tmp_path / "bin", "tar", 'case "$1" in -c) shift; set -- -S -c "$@";; esac; exec /usr/bin/tar "$@"')
+    assert not_read(answers(asked(tree), LocalShell(path))) == {os.fsencode(tree / "holes"): Reason.UNSUPPORTED}
+
+
+def test_an_archive_larger_than_the_listing_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verifier.transport.shell_tree.SLACK_BYTES", 0)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "f").write_bytes(b"f")
+
+    def before(arguments: tuple[bytes, ...]) -> None:
+        if arguments[0] == b"tar":
+            (tree / "f").write_bytes(bytes(1 << 20))
+
+    found = answers(asked(tree, bounds=Bounds(bytes=1000)), LocalShell(before=before))
+    assert not_read(found) == {os.fsencode(tree): Reason.BOUND}
+
+
+@as_root
+def test_a_node_whose_numbers_nobody_tells(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    os.mknod(tree / "null", 0o20666, os.makedev(1, 3))
+    path = script(tmp_path / "bin", "stat", "exit 1")
+    found = answers(asked(tree, proof=Proof.DEVICE_HASH), LocalShell(path))
+    assert not_read(found) == {os.fsencode(tree / "null"): Reason.REFUSED}
+
+
+def test_a_kind_of_file_that_we_do_not_know(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "door")
+    (tmp_path / "door").chmod(0o651)
+    shell = LocalShell()
+    execute = through(shell, {"find": lambda data: data.replace(b"p 651 ", b"D 651 ")})
+    found = list(read_tree(asked(tmp_path, proof=Proof.DEVICE_HASH), execute, probed(GNU_PATH)))
+    assert [answer.reason for answer in found if isinstance(answer, NotRead)] == [Reason.UNSUPPORTED]
+
+
+@pytest.mark.parametrize("form", [Form.PRINTF, Form.STAT])
+def test_a_name_without_end_is_a_bad_reply(form: Form) -> None:
+    record = b"f 644 1 0 0 0 1.0 1.0 1 1 /" if form is Form.PRINTF else b"81a4 1 0 0 0 1 1 1 0 0 2026-11-22 00:00:00 +0000|/"
+    with pytest.raises(BadReply):
+        list(records(form, [record, b"n" * 40_000]))
+    link = (
+        b"l 777 1 0 0 9 1.0 1.0 1 1 /l\0" if form is Form.PRINTF else b"a1ff 1 0 0 99999 1 1 1 0 0 2026-11-22 0|/l//'/l' -> '//\n"
+    )
+    with pytest.raises(BadReply):
+        list(records(form, [link, b"t" * 40_000]))
+
+
+def test_a_hash_without_end_is_a_bad_reply() -> None:
+    for expected in ([b"/a"], [b"/a\nb"]):
+        with pytest.raises(BadReply):
+            list(hash_lines([b"0" * 64 + b"  /" + b"n" * 40_000], expected))
+
+
+def test_links_on_a_file_system_that_says_no_length() -> None:
+    record = b"a1ff 1 0 0 0 1 1 1 0 0 2026-11-22 00:00:00 +0000|/l//'/l' -> 'target'//\n"
+    assert [(path, Form.STAT.parsed(each).target) for path, each in records(Form.STAT, [record, record])] == [
+        (b"/l", b"target")
+    ] * 2
