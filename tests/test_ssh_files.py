@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.asyncssh_device import Logins, running_asyncssh
 from tests.servers.dropbear import running_dropbear
 from tests.servers.sftp_device import subsystem
 from tests.servers.sshd import NO_SFTP, SFTP_ONLY, RunningSshd, no_secrets, running_sshd
 from tests.trees import build_hard_tree, walk
 from verifier.errors import BadReply, DeviceError, ForbiddenRequest, Unsupported
+from verifier.model.device import Password, Secret, SshAddress
 from verifier.model.profile import Bounds, Pace, Proof
 from verifier.model.words import Evidence, FileType, Reason, Table
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
@@ -235,12 +237,44 @@ def test_internal_sftp_is_noted_and_runs_nothing(files: SshRoute) -> None:
         list(files.ask(Run(Command.KERNEL)))
 
 
-def test_a_device_that_refuses_exec_is_read_over_sftp(tmp_path: Path) -> None:
+def test_a_device_that_refuses_to_run_commands_is_read_over_sftp(tmp_path: Path, many: Path) -> None:
+    with running_asyncssh(tmp_path, Logins(password="p"), process_factory=None) as server:
+        address = SshAddress(
+            "127.0.0.1", "u", server.port, (server.host_key_fingerprint,), credentials=(Password(Secret("env", "P")),)
+        )
+        with SshRoute.open(address, Pace(), lambda secret: "p") as route:
+            assert route.notes == ("no shell on the device: read over SFTP",)
+            assert by_path(route.ask(tree(many))) == walk(many)
+
+
+def test_a_shell_without_tools_runs_commands_and_trees_go_over_sftp(tmp_path: Path, many: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("env", "cat", "uname"):
+        (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
     with (
-        running_sshd(tmp_path, config=("PermitTTY no",), options='command="/nowhere/shell"') as device,
-        pytest.raises(Unsupported, match="neither"),
+        running_sshd(tmp_path / "sshd", config=(f"SetEnv PATH={tmp_path / 'bin'} HOME={tmp_path}",)) as device,
+        SshRoute.open(device.address(), Pace(), no_secrets) as route,
     ):
-        SshRoute.open(device.address(), Pace(), no_secrets)
+        assert route.notes == ("no usable tools on the device (no tar, no usable find, no sha256sum, cat): trees read over SFTP",)
+        assert by_path(route.ask(tree(many))) == walk(many)
+        (kernel,) = route.ask(Run(Command.KERNEL))
+        assert isinstance(kernel, Output)
+        (packages,) = route.ask(Run(Command.DPKG_PACKAGES))
+        assert isinstance(packages, Output)
+        assert packages.status == 127
+
+
+def test_a_shell_without_sha256sum_is_read_and_hashed_here(tmp_path: Path, many: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("env", "cat", "uname", "find", "tar"):
+        (tmp_path / "bin" / name).symlink_to(f"/usr/bin/{name}")
+    with (
+        running_sshd(tmp_path / "sshd", config=(f"SetEnv PATH={tmp_path / 'bin'} HOME={tmp_path}",)) as device,
+        SshRoute.open(device.address(), Pace(), no_secrets) as route,
+    ):
+        assert not route.notes
+        assert by_path(route.ask(tree(many, proof=Proof.DEVICE_HASH))) == walk(many)
+        assert list(route.notes) == ["the device cannot hash: its files were read and hashed here"]
 
 
 def test_no_sftp_is_no_matter_where_there_is_a_shell(tmp_path: Path, many: Path) -> None:

@@ -1,4 +1,4 @@
-"""A TCP relay on loopback that breaks things: cuts after so many bytes, or lets them through in drops.
+"""A TCP relay on loopback that breaks things: cuts after so many bytes, falls silent, or lets them through in drops.
 
 with relay(device.port, cut_after=5000) as port: ...
 """
@@ -34,11 +34,11 @@ def _pump(source: socket.socket, sink: socket.socket, left: list[int], pause: fl
 
 
 @contextlib.contextmanager
-def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, reset: bool = False) -> Iterator[int]:
+def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, silent_after: int = -1, reset: bool = False) -> Iterator[int]:
     """A port that leads to `port` of 127.0.0.1.
 
     `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`). `drip_after`: from then
-    on, its bytes come one every 50 ms.
+    on, its bytes come one every 50 ms. `silent_after`: from then on they come no more, and the connection stays open.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     lines: list[socket.socket] = []
@@ -55,14 +55,17 @@ def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, reset: bool =
                 threading.Thread(target=back, args=(server, client), daemon=True).start()
 
     def back(server: socket.socket, client: socket.socket) -> None:
-        if drip_after < 0:
+        if drip_after < 0 and silent_after < 0:
             _pump(server, client, [cut_after], 0.0, 65536, reset)
             return
         passed = 0
         with contextlib.suppress(OSError):
-            while passed < drip_after and (data := server.recv(drip_after - passed)):
+            until = max(drip_after, silent_after)
+            while passed < until and (data := server.recv(until - passed)):
                 client.sendall(data)
                 passed += len(data)
+            while silent_after >= 0 and server.recv(65536):
+                pass
             _pump(server, client, [-1], 0.05, 1, reset)
 
     threading.Thread(target=accept, daemon=True).start()

@@ -28,7 +28,6 @@ from verifier.errors import (
     IdentityChanged,
     LoginRefused,
     Refused,
-    TimedOut,
     Truncated,
     Unreachable,
     Unsupported,
@@ -39,7 +38,7 @@ from verifier.model.member import shown
 from verifier.transport import algorithms, hostkeys, login
 from verifier.transport.algorithms import Algorithms
 from verifier.transport.certificate import key_type
-from verifier.transport.inbox import Inbox
+from verifier.transport.channel import Channel
 from verifier.transport.line import Endpoint, Line, dial
 from verifier.transport.login import Outcome
 from verifier.transport.route import Secrets
@@ -47,10 +46,9 @@ from verifier.transport.route import Secrets
 WINDOW = 2 << 20
 """Bytes a device may send ahead of our reading. 1 to 8 MiB measured alike; from 16 MiB on, four to seven times slower."""
 PACKET = 32 << 10
-_SLACK = 1 << 20
-_PIECE = 1 << 20
-_ERRORS_KEPT = 64 << 10
 _KEEP_ALIVE = 15
+_AGAIN_AFTER = (0.02, 0.1, 0.3, 0.0)
+"""Seconds; 0: no more tries. A device that allows one session at a time may still be busy closing the one before."""
 _CLIENT = "SSH-2.0-crane_verify"
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -203,10 +201,18 @@ class Session:
             Refused: the device allows no more of them.
         """
         with self.line.patience(self.address.timeouts.silence, "opening a channel"):
-            try:
-                return Channel(self, self.transport.open_session(window_size=window), window)
-            except Exception as error:
-                raise self.why(error, "the device refuses to open a session") from error
+            for pause in _AGAIN_AFTER:
+                try:
+                    found = self.transport.open_session(window_size=window)
+                except paramiko.ChannelException as error:
+                    if not pause:
+                        raise self.why(error, "the device refuses to open a session") from error
+                    time.sleep(pause)
+                except Exception as error:
+                    raise self.why(error, "the device refuses to open a session") from error
+                else:
+                    break
+        return Channel(self, found, self.address.timeouts.silence, window)  # type: ignore[arg-type]  # buffers of ours go in
 
     def tunnel(self, host: str, port: int, seconds: float) -> Endpoint:
         """A connection from this host on to the next one.
@@ -242,108 +248,6 @@ class Session:
         self.line.close()
         if self._outer:
             self._outer.close()
-
-
-class Channel:
-    """One conversation with a program on the device."""
-
-    def __init__(self, session: Session, channel: paramiko.Channel, window: int) -> None:
-        self._session, self._channel = session, channel
-        self._silence = session.address.timeouts.silence
-        self._inbox = Inbox(window + _SLACK)
-        channel.in_buffer = self._inbox.output  # type: ignore[assignment]  # has the methods paramiko calls
-        channel.in_stderr_buffer = self._inbox.errors  # type: ignore[assignment]  # the same
-        channel.settimeout(self._silence)
-        self.errors = b""
-        """The beginning of what the program said on standard error."""
-
-    def start(self, command: bytes) -> None:
-        """Run a command line. Raises Refused when the device runs none."""
-        self._request(lambda: self._channel.exec_command(command), "the device refuses to run commands")
-        self._channel.shutdown_write()
-
-    def subsystem(self, name: str) -> None:
-        """Start a subsystem. Raises Refused when the device has none of this name."""
-        self._request(lambda: self._channel.invoke_subsystem(name), f"the device has no {name} subsystem")
-
-    def _request(self, ask: Callable[[], None], what: str) -> None:
-        with self._session.line.patience(self._silence, "the device's answer to a channel request"):
-            try:
-                ask()
-            except Exception as error:
-                raise self._session.why(error, what) from error
-
-    def send(self, data: bytes) -> None:
-        with self._session.line.patience(self._silence, "sending"):
-            try:
-                self._channel.sendall(data)
-            except TimeoutError as error:
-                raise self._quiet() from error
-            except Exception as error:
-                raise self._session.why(error, "the device takes no more requests") from error
-
-    def receive(self) -> bytes:
-        """Some of what the program writes; empty at its end.
-
-        Raises:
-            TimedOut: nothing came for too long.
-            Truncated: the line broke.
-        """
-        try:
-            return self._received()
-        except DeviceError:
-            raise
-        except Exception as error:  # reading tells the device that it may go on, which a dead line cannot carry
-            raise self._session.why(error, "the device takes no more requests") from error
-
-    def _received(self) -> bytes:
-        while True:
-            if not self._inbox.wait(self._silence):
-                raise self._quiet()
-            if self._channel.recv_stderr_ready():
-                said = self._channel.recv_stderr(_PIECE)
-                self.errors += said[: _ERRORS_KEPT - len(self.errors)]
-            if self._channel.recv_ready():
-                return self._channel.recv(_PIECE)
-            if not self._inbox.held and self._inbox.finished:
-                # a dead line closes the buffers as well; only the device's own word for the end is the end
-                if not self._channel.eof_received:
-                    raise self._broken()
-                return b""
-
-    def status(self) -> int:
-        """Exit status of the program, when its output has been read.
-
-        Raises:
-            Truncated: it ended without one: killed, or the line broke.
-            TimedOut: it has closed its output and lingers.
-        """
-        if not self._channel.status_event.wait(self._silence):
-            raise self._quiet()
-        if self._channel.exit_status < 0:
-            raise self._broken()
-        return self._channel.exit_status
-
-    def close(self) -> None:
-        try:
-            with self._session.line.patience(self._silence, "closing a channel"):
-                self._channel.close()
-        except Exception:  # it is closed as far as we are concerned; a dead line shows at the next request
-            pass
-
-    def _quiet(self) -> DeviceError:
-        line = self._session.line
-        return line.failure or line.break_off(
-            TimedOut(
-                f"the device was silent for {self._silence:g} s", "check that it is not overloaded or hung; timeouts: silence"
-            )
-        )
-
-    def _broken(self) -> CraneVerifyError:
-        if self._session.transport.is_active() and not self._session.line.failure:
-            time.sleep(0.05)  # the transport's thread closes channels just before it says that it is dead
-        error = self._session.why(None, "")
-        return Truncated("the command ended without an exit status") if isinstance(error, Refused) else error
 
 
 def connect(address: SshAddress, secrets: Secrets, note: Callable[[str], None], window: int = WINDOW) -> Session:
@@ -470,7 +374,7 @@ def _offers(session: Session, credential: Credential, secrets: Secrets, note: Ca
         case KeyFile():
             yield from _with_key(session, _key(credential, secrets, session.mine))
         case Agent():
-            agent = paramiko.Agent()
+            agent = _agent()
             try:
                 for held in _agent_keys(agent, credential.fingerprint):
                     yield from _with_key(session, held)
@@ -533,7 +437,7 @@ def _key(credential: KeyFile, secrets: Secrets, mine: Algorithms) -> paramiko.PK
         raise UsageError(
             f"the key file {error.filename} cannot be read: {error.strerror}", "correct credentials: in the inventory"
         ) from error
-    except (paramiko.SSHException, ValueError, TypeError) as error:
+    except Exception as error:  # what a damaged key makes two libraries raise is no closed list
         wants = "encrypted" in str(error) or "Password" in str(error)
         hint = (
             "write passphrase: beside the key"
@@ -542,6 +446,13 @@ def _key(credential: KeyFile, secrets: Secrets, mine: Algorithms) -> paramiko.PK
         )
         raise UsageError(f"the key file {credential.path} cannot be used: {_said(error)}", hint) from error
     return key
+
+
+def _agent() -> paramiko.Agent:
+    try:
+        return paramiko.Agent()
+    except (paramiko.SSHException, OSError) as error:
+        raise UsageError(f"the ssh-agent does not answer: {_said(error)}", "start it anew and ssh-add the key") from error
 
 
 def _agent_keys(agent: paramiko.Agent, fingerprint: str) -> list[paramiko.PKey]:

@@ -15,12 +15,13 @@ from verifier.model.profile import Pace, Proof
 from verifier.model.words import Evidence, Reason
 from verifier.transport import algorithms, commands, hostkeys, sftp_tree
 from verifier.transport.answer import Answer, NotRead, Output
+from verifier.transport.channel import Channel
 from verifier.transport.listing import Form
 from verifier.transport.request import ReadFile, ReadTree, Request, Run
 from verifier.transport.route import LineFact, Secrets
 from verifier.transport.sftp import Sftp
 from verifier.transport.shell_tree import read_tree
-from verifier.transport.ssh import WINDOW, Channel, Session, connect
+from verifier.transport.ssh import WINDOW, Session, connect
 from verifier.transport.throttle import Throttle
 from verifier.transport.transcript import Transcript
 from verifier.transport.userland import ArchiveTool, Userland, probe_userland
