@@ -16,8 +16,8 @@ from verifier.transport.catalogue import Catalogue
 from verifier.transport.source import CHUNK, Source
 from verifier.transport.volume import Lost, LostError, Node
 
-_DIRECTORY_LIMIT = 24 << 20
-"""Bytes of a zip's list of members, which the library holds whole: some 200,000 members."""
+_DIRECTORY_LIMIT = 12 << 20
+"""Bytes of a zip's list of members, which the library holds whole: some 100,000 members, in 100 MiB of memory."""
 _BROKEN = (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error, zlib.error, EOFError, OSError, RuntimeError)
 """What the library raises on a damaged or hostile archive; UnicodeDecodeError is a ValueError."""
 
