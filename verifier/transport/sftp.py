@@ -24,6 +24,8 @@ _MOST_REQUESTS = 128
 _MOST_REQUEST_BYTES = 12 << 10
 """Unanswered request bytes. A small server takes 24 KiB ahead; staying below means that sending never waits, so that the two
 sides cannot wait for each other."""
+_TOGETHER = 16
+"""Questions that leave in one packet of SSH, while there are answers at hand to be looked at."""
 _READ_FLAG = 1
 _KNOWN_ATTRIBUTES = 0x8000000F
 
@@ -275,6 +277,7 @@ class Sftp:
         self._waiting_bytes = 0
         self._number = 0
         self._in = bytearray()
+        self._out: list[bytes] = []
         note("sftp init 3")
         stream.send(checked((5).to_bytes(4, "big") + bytes([Packet.INIT]) + (3).to_bytes(4, "big")))
         kind, reader = self._packet()
@@ -295,14 +298,14 @@ class Sftp:
         return len(self._waiting) < _MOST_REQUESTS and self._waiting_bytes < _MOST_REQUEST_BYTES
 
     def post(self, question: Question) -> int:
-        """Send a question; its number comes back with the answer."""
+        """Ask; the question's number comes back with its answer. It leaves, with others, when an answer is waited for."""
         self._number = (self._number + 1) & 0xFFFFFFFF
         frame = encoded(self._number, question)
         self._noted(question)
         self._throttle.request()
         self._waiting[self._number] = (question, len(frame))
         self._waiting_bytes += len(frame)
-        self._stream.send(frame)
+        self._out.append(frame)
         return self._number
 
     def collect(self) -> tuple[int, Question, Reply]:
@@ -311,6 +314,8 @@ class Sftp:
         Raises:
             BadReply: it belongs to none, or cannot answer it.
         """
+        if len(self._out) >= _TOGETHER or not self._has_packet:
+            self._flush()
         kind, reader = self._packet()
         number = reader.u32()
         if number not in self._waiting:
@@ -323,6 +328,15 @@ class Sftp:
         """Post one question and wait for its answer; nothing else may be outstanding."""
         self.post(question)
         return self.collect()[2]
+
+    @property
+    def _has_packet(self) -> bool:
+        return len(self._in) >= 4 and len(self._in) >= 4 + int.from_bytes(self._in[:4], "big")
+
+    def _flush(self) -> None:
+        if self._out:
+            frames, self._out = b"".join(self._out), []
+            self._stream.send(frames)
 
     def _noted(self, question: Question) -> None:
         match question:
