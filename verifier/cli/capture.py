@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,18 +14,26 @@ from verifier.cli.watching import watching
 from verifier.model.codec import dumps, to_json
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.enrol import capture, first_reason, readings_of
-from verifier.record.files import write_whole
+from verifier.record.files import PRIVATE, write_whole
 
 
 @click.command()
 @click.argument("word", metavar="DEVICE")
 @click.option("--members", is_flag=True, help="Every member with its value.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the snapshot as JSON to this file.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every answer of the device to this file, to be played back later: for a profile of a new kind of device. "
+    "It holds whole texts, secrets among them, before anything is redacted: look through it before you send it.",
+)
 @window_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, word: str, members: bool, output: Path | None, any_hour: bool, as_json: bool) -> int:
-    """Read a device and show what it holds. Nothing is signed, compared or recorded.
+def command(
+    ctx: click.Context, /, word: str, members: bool, output: Path | None, record: Path | None, any_hour: bool, as_json: bool
+) -> int:
+    """Read a device and show what it holds. Nothing is signed, compared or added to the record.
 
     Leaves with 4 when nothing could be read.
 
@@ -34,7 +43,7 @@ def command(ctx: click.Context, word: str, members: bool, output: Path | None, a
     """
     device = desk.one_device(ctx, word)
     with watching() as progress:
-        snapshot = capture(device, desk.collector(ctx, progress, any_hour))
+        snapshot = capture(device, desk.collector(ctx, progress, any_hour), _writer(record) if record else None)
     if output:
         write_whole(output.resolve(), dumps(snapshot) + b"\n")
     if as_json:
@@ -42,6 +51,11 @@ def command(ctx: click.Context, word: str, members: bool, output: Path | None, a
     else:
         _print(snapshot, members)
     return 0 if readings_of(snapshot) else 4
+
+
+def _writer(path: Path) -> Callable[[bytes], None]:
+    """Writes a recording for the eyes of its owner alone."""
+    return lambda recording: write_whole(path.resolve(), recording + b"\n", PRIVATE)
 
 
 def _print(snapshot: Snapshot, members: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from verifier.model.words import Verdict
+from verifier.report.machine import json_text
 from verifier.report.text import Line, Style
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ def window_option(command: F) -> F:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output, keys in their own order."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json_text(document))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

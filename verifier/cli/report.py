@@ -118,7 +118,7 @@ def _export_group(ctx: click.Context, which: str, output: Path) -> None:
         signed.append(signed_report(newest, policy))
     for each in signed:
         _write(output.with_name(page_of(each.report.device)), VIEWS["html"].render(each).encode(), quiet=True)
-    _write(output, fleet_view(signed, which, without).encode())
+    _write(output, fleet_view(signed, which, without, lambda each: page_of(each.report.device)).encode())
 
 
 def page_of(device: DeviceName) -> str:

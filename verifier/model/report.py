@@ -17,7 +17,7 @@ class ItemResult:
     kind: Kind
     criticality: Criticality
     expected: int
-    """Members the baseline holds."""
+    """Members the baseline holds and its mask does not name, and beside them what is unread now and unknown to it."""
     read: int
     """Members read now, `unread` ones not counted."""
     unread: int
