@@ -47,7 +47,8 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
         for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once):
             outcomes.append(outcome)
             if not as_json:
-                _print(outcome, alone=len(devices) == 1)
+                with progress.aside():
+                    _print(outcome, alone=len(devices) == 1)
     if as_json:
         print_json([_document(outcome) for outcome in outcomes])
     elif len(devices) > 1:
