@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -42,8 +41,12 @@ def command(
       crane-verify capture STS-01/controller --members
     """
     device = desk.one_device(ctx, word)
+    recordings: list[bytes] = []
     with watching() as progress:
-        snapshot = capture(device, desk.collector(ctx, progress, any_hour), _writer(record) if record else None)
+        snapshot = capture(device, desk.collector(ctx, progress, any_hour), recordings.append if record else None)
+    if record and recordings:
+        write_whole(record.resolve(), recordings[0] + b"\n", PRIVATE)
+        click.echo(f"{record}: every answer of {device.name}, secrets among them; look through it before you send it", err=True)
     if output:
         write_whole(output.resolve(), dumps(snapshot) + b"\n")
     if as_json:
@@ -51,11 +54,6 @@ def command(
     else:
         _print(snapshot, members)
     return 0 if readings_of(snapshot) else 4
-
-
-def _writer(path: Path) -> Callable[[bytes], None]:
-    """Writes a recording for the eyes of its owner alone."""
-    return lambda recording: write_whole(path.resolve(), recording + b"\n", PRIVATE)
 
 
 def _print(snapshot: Snapshot, members: bool) -> None:

@@ -14,7 +14,7 @@ from verifier.model.snapshot import Snapshot, Unread
 from verifier.model.words import DriftKind
 from verifier.procedures.approved import newest
 from verifier.procedures.collector import Collector
-from verifier.procedures.reading import read
+from verifier.procedures.reading import Record, read
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.statement import baseline_statement
 
@@ -29,9 +29,9 @@ class Proposing:
     valid_for: timedelta | None = None
 
 
-def capture(device: Device, collector: Collector) -> Snapshot:
-    """What a device holds now. Nothing is signed, compared or recorded."""
-    return read(device, collector.profile(device), collector)
+def capture(device: Device, collector: Collector, record: Record | None = None) -> Snapshot:
+    """What a device holds now. Nothing is signed, compared or added to the record; `record` takes all its answers."""
+    return read(device, collector.profile(device), collector, record)
 
 
 def propose(device: Device, proposing: Proposing, collector: Collector) -> Baseline:

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from verifier.collect.snapshot import Collecting, collect, unreached
 from verifier.errors import DeviceError, OutsideWindow
-from verifier.model.device import Device
+from verifier.model.device import Device, RecordingAddress
 from verifier.model.profile import Profile
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.collector import Collector
-from verifier.transport.route import connect
+from verifier.transport.replay import SEED, RecordingRoute
+from verifier.transport.route import Route, connect
 
 OUTSIDE = "wait for that hour, or give --outside-window when you know that the crane stands"
 
 
-def read(device: Device, profile: Profile, collector: Collector) -> Snapshot:
+Record = Callable[[bytes], None]
+"""Takes a recording of everything a device answered (`transport.replay`)."""
+
+
+def read(device: Device, profile: Profile, collector: Collector, record: Record | None = None) -> Snapshot:
     """Ask one device everything its profile names, alone with it, and keep the transcript.
+
+    `record` is given the recording when all was asked; never, when the device could not be opened.
 
     Raises:
         RecordError: another run holds this device, or the disk refused what was to be kept.
     """
     workspace = collector.workspace
     work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress)
+    if isinstance(device.address, RecordingAddress):
+        work = replace(work, seed=SEED)
     if not (collector.any_hour or is_open(device, collector.now())):
         return unreached(work, OutsideWindow(f"it may be read {device.window} only", OUTSIDE))
     with workspace.device_lock(device.name):
         try:
             with connect(device, profile.pace, collector.secrets) as route:
-                snapshot = collect(work, route)
+                snapshot = _recorded(work, route, record) if record else collect(work, route)
                 workspace.blobs.put(route.transcript.text())
                 return snapshot
         except DeviceError as error:
             return unreached(work, error)
+
+
+def _recorded(work: Collecting, route: Route, record: Record) -> Snapshot:
+    recording = RecordingRoute(route)
+    snapshot = collect(replace(work, seed=SEED), recording)
+    record(recording.recording())
+    return snapshot
 
 
 def is_open(device: Device, now: datetime) -> bool:

@@ -46,6 +46,8 @@ from verifier.transport.route import LineFact, Route
 from verifier.transport.transcript import Transcript
 
 FORMAT = "crane-verify recording 1"
+SEED = 1
+"""Of the second look at critical values, while recording and while replaying: a recording answers only what was asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
