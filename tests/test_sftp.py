@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.servers.sftp_device import BIG, LyingSftp
+from tests.servers.sftp_device import BIG, LATE_SIZE, LyingSftp
 from verifier.errors import BadReply, ForbiddenRequest, Truncated
 from verifier.model.profile import Bounds, Pace, Proof
 from verifier.model.words import FileType, Reason
@@ -30,6 +30,7 @@ from verifier.transport.sftp import (
     checked,
     encoded,
 )
+from verifier.transport.sftp_content import AHEAD
 from verifier.transport.sftp_tree import SftpWalk, read_file
 from verifier.transport.throttle import Throttle
 
@@ -223,6 +224,14 @@ def test_an_endless_file_ends_at_the_bound_and_costs_no_memory() -> None:
         tracemalloc.stop()
     assert reason(answers, b"/t/b") is Reason.BOUND
     assert peak < 12 << 20
+
+
+def test_a_first_answer_that_comes_last_does_not_fill_the_memory() -> None:
+    device = LyingSftp("late")
+    answer = walk(device, tree())[b"/t/b"]
+    assert isinstance(answer, FileEntry)
+    assert (answer.size, answer.sha256) == (LATE_SIZE, _sha(bytes(LATE_SIZE)))
+    assert 1 < device.ahead <= AHEAD + 1
 
 
 def test_a_claimed_size_of_2_to_the_46_is_not_believed_and_not_reserved() -> None:

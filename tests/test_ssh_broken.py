@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.asyncssh_device import Logins, half_an_answer, no_end_of_file, running_asyncssh
 from tests.servers.relay import relay
 from tests.servers.sshd import SFTP_ONLY, RunningSshd, no_secrets, running_sshd
 from tests.trees import walk
 from verifier.errors import BadReply, DeviceError, ForbiddenRequest, OverBound, Refused, TimedOut, Truncated
-from verifier.model.device import SshAddress, Timeouts
+from verifier.model.device import Password, Secret, SshAddress, Timeouts
 from verifier.model.profile import Bounds, Pace, Proof
 from verifier.transport import commands, ssh
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
@@ -213,6 +214,19 @@ def test_a_killed_command_has_no_exit_status(with_shell: RunningSshd) -> None:
         with pytest.raises(Truncated, match="without an exit status"):
             output(found, b"echo almost all of it; kill -9 $$")
         assert output(found, b"echo still here")[0] == b"still here\n"
+
+
+@pytest.mark.parametrize("ending", [half_an_answer, no_end_of_file])
+def test_an_exit_status_alone_does_not_make_an_answer_whole(tmp_path: Path, ending: object) -> None:
+    with running_asyncssh(tmp_path, Logins(password="p"), process_factory=ending) as server:
+        login = (Password(Secret("env", "P")),)
+        address = SshAddress("127.0.0.1", "u", server.port, (server.host_key_fingerprint,), credentials=login, timeouts=SHORT)
+        found = connect(address, lambda secret: "p", lambda line: None)
+        try:
+            with pytest.raises(Truncated):
+                output(found, b"anything")
+        finally:
+            found.close()
 
 
 def test_a_command_that_reads_its_input_does_not_wait_for_it(with_shell: RunningSshd) -> None:

@@ -83,6 +83,25 @@ class _Server(asyncssh.SSHServer):
         return True if self._round == len(self._logins.prompts) else self._challenge()
 
 
+async def half_an_answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    """Some output, a good exit status, and then the line is dead: nobody said that this was all the output."""
+    process.stdout.write(b"the first half")
+    channel = process.channel
+    channel._send_request(b"exit-status", (0).to_bytes(4, "big"))  # sshd too may send it before the last of the data
+    await asyncio.sleep(0.1)
+    channel.get_connection().abort()
+
+
+async def no_end_of_file(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    """Some output and a good exit status, and the channel closed without a word on the end of the output."""
+    process.stdout.write(b"perhaps all")
+    channel = process.channel
+    channel._send_request(b"exit-status", (0).to_bytes(4, "big"))
+    await asyncio.sleep(0.05)
+    channel.send_packet(97)  # SSH_MSG_CHANNEL_CLOSE
+    await asyncio.sleep(5)
+
+
 async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
     """A device whose only program is `true`, whatever it is asked to run."""
     process.exit(0)

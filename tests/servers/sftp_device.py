@@ -18,6 +18,7 @@ from pathlib import Path
 from verifier.transport.wire import Reader
 
 BIG = bytes(range(256)) * 390 + b"x" * 160
+LATE_SIZE = 16 << 20
 FILES = {b"/t/a": b"hello", b"/t/b": BIG}
 INIT, VERSION, OPEN, CLOSE, READ, LSTAT, OPENDIR, READDIR, READLINK = 1, 2, 3, 4, 5, 7, 11, 12, 19
 STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
@@ -47,6 +48,9 @@ class LyingSftp:
         self._out: deque[bytes] = deque()
         self._listed: dict[bytes, int] = {}
         self._lstats = 0
+        self._held = b""
+        self.ahead = 0
+        """With `late`: reads that were answered while the first of the file was not."""
         self._random = random.Random(7)
 
     def send(self, data: bytes) -> None:
@@ -60,6 +64,9 @@ class LyingSftp:
     def receive(self) -> bytes:
         if self.lie == "shuffled" and len(self._out) > 1:
             self._out.rotate(self._random.randrange(len(self._out)))
+        if not self._out and self._held:
+            self._out.append(self._held)
+            self._held = b""
         return self._out.popleft() if self._out else b""
 
     def _put(self, kind: int, number: int, body: bytes) -> None:
@@ -84,6 +91,8 @@ class LyingSftp:
             mode, size = stat.S_IFREG | 0o644, len(FILES.get(path, b""))
         if self.lie == "huge" and path == b"/t/b":
             size = 1 << 46
+        if self.lie == "late" and path == b"/t/b":
+            size = LATE_SIZE
         if self.lie in ("kernel", "endless-file") and path == b"/t/b":
             size = 0
         return _u32(15) + size.to_bytes(8, "big") + _u32(7) + _u32(8) + _u32(mode) + _u32(1) + _u32(1000)
@@ -126,6 +135,12 @@ class LyingSftp:
         content = FILES.get(path, b"")
         if self.lie == "endless-file" and path == b"/t/b":
             self._put(DATA, number, _string(bytes(length)))
+            return
+        if self.lie == "late" and path == b"/t/b":
+            self._put(DATA, number, _string(bytes(length))) if offset < LATE_SIZE else self._status(number, EOF)
+            if offset == 0:
+                self._held = self._out.pop()
+            self.ahead += bool(self._held)
             return
         piece = content[offset : offset + length]
         if self.lie == "crumbs":

@@ -20,7 +20,7 @@ from verifier.errors import BadReply, DeviceError, TimedOut, Truncated, Unreacha
 
 LONGEST_PACKET = 512 << 10
 """Bytes. RFC 4253 asks for 35,000; we announce less than this, so a longer one is nonsense or an attack."""
-BEFORE_LOGIN = 1 << 20
+BEFORE_LOGIN = 256 << 10
 """Bytes a device may send before we have logged in. Usual are five thousand."""
 _AHEAD = 256 << 10
 _TICK = 0.1

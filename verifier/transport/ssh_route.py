@@ -233,10 +233,12 @@ class SshRoute:
             channel.subsystem("sftp")
             self._sftp = channel, Sftp(_SftpStream(channel, self._throttle), self._throttle, self.transcript.add)
         channel, sftp = self._sftp
+        whole = False
         try:
             yield sftp
+            whole = True
         finally:
-            if sftp.outstanding:
+            if not whole:
                 self._sftp = None
                 channel.close()
 
