@@ -10,6 +10,7 @@ with `uid=`) and removed. Its key runs every command in busybox's shell, with no
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
@@ -19,12 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.sshd import RunningSshd, answers, ended, free_port, make_key
+from tests.servers.sshd import DIES_WITH_US, RunningSshd, answers, ended, free_port, make_key
 from verifier.transport.hostkeys import fingerprint, public_key
 
 DROPBEAR = shutil.which("dropbear", path=os.environ.get("PATH", "") + ":/usr/sbin") or ""
 BUSYBOX = shutil.which("busybox") or ""
 _SFTP_SERVER = "/usr/lib/sftp-server"
+_PREFIX = "crane-dropbear-"
 
 
 def account(*command: str) -> None:
@@ -35,6 +37,16 @@ def account(*command: str) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"{command[0]}: {done.stderr.decode(errors='replace')}")
+
+
+def _sweep() -> None:
+    """Remove what a run that was killed has left: its users and their homes."""
+    for user in pwd.getpwall():
+        home = Path(user.pw_dir)
+        pid = home.name.removeprefix(_PREFIX).split("-")[0]
+        if user.pw_name.startswith("crane") and home.name.startswith(_PREFIX) and not Path(f"/proc/{pid}").exists():
+            subprocess.run(["userdel", "--force", user.pw_name], capture_output=True, check=False)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def busybox_userland(folder: Path) -> Path:
@@ -50,7 +62,8 @@ def running_dropbear(
     *, sftp: bool = False, busybox: bool = True, host_key: str = "ed25519", uid: int = 0
 ) -> Iterator[RunningSshd]:
     """A dropbear with one host key; without `sftp` it answers as a device on which no sftp-server is installed."""
-    folder = Path(tempfile.mkdtemp(prefix="crane-dropbear-", dir="/tmp"))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))
     user = f"crane{secrets.token_hex(5)}"
     try:
         folder.chmod(0o755)
@@ -80,7 +93,7 @@ def running_dropbear(
                 port = free_port()
                 with open(folder / "dropbear.log", "ab") as log:
                     process = subprocess.Popen(
-                        [DROPBEAR, "-F", "-E", "-s", "-p", f"127.0.0.1:{port}", "-r", folder / "host.dropbear"],
+                        [*DIES_WITH_US, DROPBEAR, "-F", "-E", "-s", "-p", f"127.0.0.1:{port}", "-r", folder / "host.dropbear"],
                         stderr=log,
                         stdin=subprocess.DEVNULL,
                     )

@@ -25,6 +25,8 @@ from verifier.model.device import KeyFile, Secret, SshAddress
 from verifier.transport.hostkeys import fingerprint, public_key
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or ""
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""Before a server's command: it ends when the tests are killed and no fixture can end it."""
 
 OLDEST = (
     "KexAlgorithms diffie-hellman-group14-sha1,diffie-hellman-group1-sha1",
@@ -163,7 +165,7 @@ def running_sshd(
         (folder / "sshd_config").write_text("\n".join((f"Port {port}", *config, *usual, *subsystem)) + "\n")
         with open(folder / "sshd.log", "ab") as log:
             process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")],
+                [*DIES_WITH_US, SSHD, "-D", "-e", "-f", str(folder / "sshd_config")],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
