@@ -28,8 +28,9 @@ def _pump(source: socket.socket, sink: socket.socket, left: list[int], pause: fl
                 break
     for end in (source, sink):
         with contextlib.suppress(OSError):
-            if not reset:
-                end.shutdown(socket.SHUT_RDWR)
+            # wakes the thread that waits on this end; else the connection lives on until it returns, and no RST is sent
+            end.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
             end.close()
 
 
@@ -37,9 +38,11 @@ def _pump(source: socket.socket, sink: socket.socket, left: list[int], pause: fl
 def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, silent_after: int = -1, reset: bool = False) -> Iterator[int]:
     """A port that leads to `port` of 127.0.0.1.
 
-    `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`). `drip_after`: from then
-    on, its bytes come one every 50 ms. `silent_after`: from then on they come no more, and the connection stays open.
+    `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`), and so does every later
+    one at its first byte. `drip_after`: from then on, its bytes come one every 50 ms. `silent_after`: from then on they come no
+    more, and the connection stays open.
     """
+    left = [cut_after]
     listener = socket.create_server(("127.0.0.1", 0))
     lines: list[socket.socket] = []
 
@@ -56,7 +59,7 @@ def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, silent_after:
 
     def back(server: socket.socket, client: socket.socket) -> None:
         if drip_after < 0 and silent_after < 0:
-            _pump(server, client, [cut_after], 0.0, 65536, reset)
+            _pump(server, client, left, 0.0, 65536, reset)
             return
         passed = 0
         with contextlib.suppress(OSError):
