@@ -38,11 +38,12 @@ def _pump(source: socket.socket, sink: socket.socket, left: list[int], pause: fl
 def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, silent_after: int = -1, reset: bool = False) -> Iterator[int]:
     """A port that leads to `port` of 127.0.0.1.
 
-    `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`), and so does every later
-    one at its first byte. `drip_after`: from then on, its bytes come one every 50 ms. `silent_after`: from then on they come no
-    more, and the connection stays open.
+    `cut_after`: the connection ends when the server has sent this many bytes (with an RST, if `reset`). `drip_after`: from then
+    on, its bytes come one every 50 ms. `silent_after`: from then on they come no more, and the connection stays open. The bytes
+    are counted over all connections, so that one who connects again finds the line as it left it.
     """
     left = [cut_after]
+    passed = [0]
     listener = socket.create_server(("127.0.0.1", 0))
     lines: list[socket.socket] = []
 
@@ -61,12 +62,11 @@ def relay(port: int, *, cut_after: int = -1, drip_after: int = -1, silent_after:
         if drip_after < 0 and silent_after < 0:
             _pump(server, client, left, 0.0, 65536, reset)
             return
-        passed = 0
+        until = max(drip_after, silent_after)
         with contextlib.suppress(OSError):
-            until = max(drip_after, silent_after)
-            while passed < until and (data := server.recv(until - passed)):
+            while passed[0] < until and (data := server.recv(until - passed[0])):
                 client.sendall(data)
-                passed += len(data)
+                passed[0] += len(data)
             while silent_after >= 0 and server.recv(65536):
                 pass
             _pump(server, client, [-1], 0.05, 1, reset)
