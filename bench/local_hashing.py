@@ -18,7 +18,7 @@ from bench.pairs import Pairs, pairs
 from verifier.model.device import ImageAddress
 from verifier.model.profile import Bounds, Proof
 from verifier.transport.answer import FileEntry
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline.route import ImageRoute
 from verifier.transport.request import ReadTree
 
 FILES, SIZE = 5_000, 4096

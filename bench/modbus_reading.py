@@ -17,8 +17,8 @@ from bench.pairs import Pairs
 from tests.servers.modbus import compiled, holding, libmodbus, tcp_address
 from verifier.model.profile import Pace
 from verifier.model.words import Table
-from verifier.transport.block import Span, read_block
-from verifier.transport.modbus import ModbusRoute
+from verifier.transport.modbus.block import Span, read_block
+from verifier.transport.modbus.route import ModbusRoute
 
 ROOT = Path(__file__).parent.parent
 REGISTERS = 1 << 16

@@ -19,7 +19,7 @@ from verifier.model.device import SshAddress
 from verifier.model.profile import Bounds, Pace, Proof
 from verifier.transport.answer import FileEntry
 from verifier.transport.request import ReadTree
-from verifier.transport.ssh_route import SshRoute
+from verifier.transport.ssh.route import SshRoute
 
 CIPHER = "aes128-gcm@openssh.com"
 
@@ -89,7 +89,7 @@ def _tree(address: SshAddress, root: Path) -> list[FileEntry]:
 def _peak(device: RunningSshd, root: Path) -> int:
     """MiB of a process of its own that connects, reads and hashes."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (device.address(), root))
+        return int(pool.apply(_measured, (device.address(), root)))
 
 
 def _measured(address: SshAddress, root: Path) -> int:

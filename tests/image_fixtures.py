@@ -13,7 +13,7 @@ from tests.trees import walk
 from verifier.model.device import ImageAddress
 from verifier.model.profile import Bounds, Proof
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline.route import ImageRoute
 from verifier.transport.request import ReadTree
 
 MIB = 1 << 20

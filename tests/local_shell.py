@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from verifier.transport import commands
-from verifier.transport.execution import Execute
+from verifier.transport.shell import commands
+from verifier.transport.shell.execution import Execute
 
 GNU_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 NOBODY = 4242

@@ -7,8 +7,7 @@ import io
 import math
 import subprocess
 import tarfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +19,8 @@ from tests.trees import build_hard_tree, walk
 from verifier.errors import BadReply, DeviceError, OverBound, Truncated
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.archive import read_archive
-from verifier.transport.archive_header import absolute, header, records
+from verifier.transport.archive.header import absolute, header, records
+from verifier.transport.archive.reader import read_archive
 
 END = bytes(1024)
 
@@ -396,27 +395,6 @@ def many(count: int, size: int) -> bytes:
     body = blocks(member("./x", size=size), b"c" * size)[512:]
     names = (f"./opt/plcnext/projects/PCWE/dir{n // 50}/file{n}.bin" for n in range(count))
     return b"".join(member(name, size=size, mtime=1_700_000_000 + n).tobuf() + body for n, name in enumerate(names)) + END
-
-
-def test_twice_as_fast_as_tarfile_on_small_files() -> None:
-    """The best of four of the processor's time, since the machine may have other work."""
-    data = many(3000, 200)
-
-    def by_tarfile() -> None:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r|") as archive:
-            for info in archive:
-                content = archive.extractfile(info)
-                assert content
-                hashlib.sha256(content.read()).hexdigest()
-
-    def seconds(run: Callable[[], object]) -> float:
-        started = time.process_time()
-        run()
-        return time.process_time() - started
-
-    ours = min(seconds(lambda: entries(data)) for _ in range(4))
-    theirs = min(seconds(by_tarfile) for _ in range(4))
-    assert ours * 2 < theirs
 
 
 def test_a_large_file_is_never_held_whole() -> None:

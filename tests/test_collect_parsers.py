@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.fakes import fingerprint, key_line, regular
 from verifier.collect import accounts, boot, hardware, network, packages, schedule, system
 from verifier.collect.fact import Fact, Parser, listing, whole_text
-from verifier.transport import commands
 from verifier.transport.request import Command
+from verifier.transport.shell import commands
 
 PARSERS: Mapping[str, Parser] = {
     "routes": network.routes,

@@ -44,7 +44,7 @@ from verifier.model.snapshot import (
 )
 from verifier.model.words import Criticality, Evidence, Kind, Reason, Table
 from verifier.transport.answer import Objects, Output, Words
-from verifier.transport.modbus_reply import ExceptionReply
+from verifier.transport.modbus.reply import ExceptionReply
 from verifier.transport.request import ReadRecords, ReadTable, Request
 
 HOLDING = Table.HOLDING

@@ -19,7 +19,7 @@ from verifier.model.device import Device, DeviceName, SshAddress
 from verifier.model.profile import Facts, Item, Pace, Profile, Topic
 from verifier.model.snapshot import WHOLE_ITEM, FactValue, Reading, Snapshot, Unread
 from verifier.model.words import Criticality, Kind, Maturity
-from verifier.transport.ssh_route import SshRoute
+from verifier.transport.ssh.route import SshRoute
 
 needs_sshd = pytest.mark.skipif(not SSHD, reason="needs openssh-server")
 needs_dropbear = pytest.mark.skipif(not (DROPBEAR and BUSYBOX and SSHD), reason="needs dropbear, busybox and openssh-server")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.local_shell import GNU_PATH, LocalShell, busybox_path
 from verifier.errors import ForbiddenRequest
-from verifier.transport import commands
-from verifier.transport.commands import guard, quoted
 from verifier.transport.request import Command
+from verifier.transport.shell import commands
+from verifier.transport.shell.commands import guard, quoted
 
 STAT_SHOWN = (b"-exec", b"stat", b"-c", commands.STAT, b"{}", b"+")
 FIND = (b"find", b"/opt", b"-maxdepth", b"3")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.servers.sshd import make_key
 from verifier.errors import BadReply, IdentityChanged, IdentityUnknown, UsageError
 from verifier.model.device import SshAddress
-from verifier.transport import algorithms, hostkeys
-from verifier.transport.certificate import Certificate
-from verifier.transport.hostkeys import Pins, fingerprint, judge, known, pins_of, public_key
+from verifier.transport.ssh import algorithms, hostkeys
+from verifier.transport.ssh.certificate import Certificate
+from verifier.transport.ssh.hostkeys import Pins, fingerprint, judge, known, pins_of, public_key
 
 HOST = "plc.crane.example"
 NOW = 1_800_000_000.0

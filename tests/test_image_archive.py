@@ -21,9 +21,9 @@ from verifier.errors import BadReply, DeviceError, OverBound, Truncated
 from verifier.model.device import ImageAddress
 from verifier.model.profile import Bounds
 from verifier.model.words import FileType, Reason
-from verifier.transport import packed, tape
 from verifier.transport.answer import FileEntry, NotRead, Output
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline import packed, tape
+from verifier.transport.offline.route import ImageRoute
 from verifier.transport.request import ReadFile
 
 

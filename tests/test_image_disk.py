@@ -14,8 +14,8 @@ from verifier.errors import BadReply, DeviceError, Truncated, Unsupported, Usage
 from verifier.model.device import ImageAddress
 from verifier.model.words import FileType
 from verifier.transport.answer import NotRead
-from verifier.transport.image import ImageRoute
-from verifier.transport.source import Medium, Source, medium
+from verifier.transport.offline.route import ImageRoute
+from verifier.transport.offline.source import Medium, Source, medium
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from verifier.model.device import ImageAddress
 from verifier.model.profile import Bounds
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.folder import Folder
-from verifier.transport.image import ImageRoute
-from verifier.transport.volume import Lost, LostError, Node
-from verifier.transport.walk import Walk
+from verifier.transport.offline.folder import Folder
+from verifier.transport.offline.route import ImageRoute
+from verifier.transport.offline.volume import Lost, LostError, Node
+from verifier.transport.offline.walk import Walk
 
 
 @contextmanager

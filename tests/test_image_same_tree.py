@@ -16,7 +16,7 @@ from verifier.errors import Unsupported
 from verifier.model.device import ImageAddress
 from verifier.model.words import Evidence, FileType
 from verifier.transport.answer import FileEntry
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline.route import ImageRoute
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from tests.image_fixtures import answers, plain, squashfs, tree
 from verifier.errors import BadReply, DeviceError, Truncated, Unsupported
 from verifier.model.device import ImageAddress
 from verifier.model.words import Reason
-from verifier.transport import squashfs as reader
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline import squashfs as reader
+from verifier.transport.offline.route import ImageRoute
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ from verifier.model.device import ImageAddress
 from verifier.model.profile import Bounds, IdentificationLevel
 from verifier.model.words import FileType, Reason, Table
 from verifier.transport.answer import FileEntry, NotRead, Output
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline.route import ImageRoute
+from verifier.transport.offline.volume import Lost, Node
+from verifier.transport.offline.walk import Walk
 from verifier.transport.request import (
     Command,
     ReadFifo,
@@ -28,8 +30,6 @@ from verifier.transport.request import (
     ReadTable,
     Run,
 )
-from verifier.transport.volume import Lost, Node
-from verifier.transport.walk import Walk
 
 
 @pytest.fixture(scope="module")

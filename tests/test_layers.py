@@ -23,10 +23,10 @@ LAYERS = (
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ONE_PLACE = {
-    "paramiko": {"transport/ssh.py", "simulator/controller.py"},
-    "pymodbus": {"transport/modbus.py"},
-    "pytsk3": {"transport/disk.py"},
-    "PySquashfsImage": {"transport/squashfs.py"},
+    "paramiko": {"transport/ssh/session.py", "simulator/controller.py"},
+    "pymodbus": {"transport/modbus/route.py"},
+    "pytsk3": {"transport/offline/disk.py"},
+    "PySquashfsImage": {"transport/offline/squashfs.py"},
     "rich": {"cli"},
     "click": {"cli"},
     "jinja2": {"report"},

@@ -13,11 +13,11 @@ from verifier.errors import BadReply, DeviceError, Refused, TimedOut
 from verifier.model.profile import Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Answer, Words
-from verifier.transport.block import EXTRA_REQUESTS, EXTRA_REQUESTS_PER_SPAN, Span, SpanUnread, read_block
-from verifier.transport.modbus import ModbusRoute
-from verifier.transport.modbus_frame import Frame
-from verifier.transport.modbus_reply import ExceptionReply
-from verifier.transport.modbus_spans import second_look, spans
+from verifier.transport.modbus.block import EXTRA_REQUESTS, EXTRA_REQUESTS_PER_SPAN, Span, SpanUnread, read_block
+from verifier.transport.modbus.frame import Frame
+from verifier.transport.modbus.reply import ExceptionReply
+from verifier.transport.modbus.route import ModbusRoute
+from verifier.transport.modbus.spans import second_look, spans
 from verifier.transport.request import ReadTable, Request
 
 

@@ -12,10 +12,10 @@ from verifier.model.device import ModbusTcpAddress, Timeouts
 from verifier.model.profile import Bounds, Pace, Proof
 from verifier.model.words import Evidence, Table
 from verifier.transport.answer import Words
-from verifier.transport.modbus import ModbusRoute
-from verifier.transport.modbus_conversation import Conversation
-from verifier.transport.modbus_frame import Frame, Framing
-from verifier.transport.modbus_reply import ExceptionReply, words_of
+from verifier.transport.modbus.conversation import Conversation
+from verifier.transport.modbus.frame import Frame, Framing
+from verifier.transport.modbus.reply import ExceptionReply, words_of
+from verifier.transport.modbus.route import ModbusRoute
 from verifier.transport.request import Command, ReadFifo, ReadFile, ReadRecords, ReadServerId, ReadTable, ReadTree, Run
 from verifier.transport.route import Route
 from verifier.transport.transcript import Transcript

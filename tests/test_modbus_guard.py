@@ -15,10 +15,10 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.file_message import FileRecord
 
 from verifier.errors import DeviceError, ForbiddenRequest
-from verifier.transport.modbus import GuardedClient
-from verifier.transport.modbus_frame import Frame, Framing, framed, unframed
-from verifier.transport.modbus_guard import ALLOWED, allowed, allowed_frame
-from verifier.transport.modbus_line import GuardedLine
+from verifier.transport.modbus.frame import Frame, Framing, framed, unframed
+from verifier.transport.modbus.guard import ALLOWED, allowed, allowed_frame
+from verifier.transport.modbus.line import GuardedLine
+from verifier.transport.modbus.route import GuardedClient
 from verifier.transport.transcript import Transcript
 
 GOOD = (
@@ -269,11 +269,11 @@ def _write() -> ModbusPDU:
 @pytest.mark.parametrize("standing", ["message", "frame", "line"])
 def test_each_layer_stands_alone(monkeypatch: pytest.MonkeyPatch, standing: str) -> None:
     if standing != "message":
-        monkeypatch.setattr("verifier.transport.modbus.allowed", lambda pdu: None)
+        monkeypatch.setattr("verifier.transport.modbus.route.allowed", lambda pdu: None)
     if standing != "frame":
-        monkeypatch.setattr("verifier.transport.modbus.allowed_frame", unframed)
+        monkeypatch.setattr("verifier.transport.modbus.route.allowed_frame", unframed)
     if standing != "line":
-        monkeypatch.setattr("verifier.transport.modbus_line.allowed_frame", unframed)
+        monkeypatch.setattr("verifier.transport.modbus.line.allowed_frame", unframed)
     client, wire = guarded(Framing.TCP)
     with pytest.raises(ForbiddenRequest):
         client.execute(False, _write())

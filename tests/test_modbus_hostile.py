@@ -13,8 +13,8 @@ from verifier.errors import BadReply, DeviceError, OverBound, Refused, TimedOut,
 from verifier.model.profile import IdentificationLevel, Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Words
-from verifier.transport.modbus import ModbusRoute
-from verifier.transport.modbus_frame import Frame, Framing, framed
+from verifier.transport.modbus.frame import Frame, Framing, framed
+from verifier.transport.modbus.route import ModbusRoute
 from verifier.transport.request import ReadIdentification, ReadTable
 
 TWICE = Pace(tries=2)

@@ -23,9 +23,9 @@ from verifier.errors import BadReply, Refused
 from verifier.model.profile import IdentificationLevel, Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Objects, Output, Words
-from verifier.transport.block import Span, SpanUnread, read_block
-from verifier.transport.modbus import ModbusRoute
-from verifier.transport.modbus_spans import second_look
+from verifier.transport.modbus.block import Span, SpanUnread, read_block
+from verifier.transport.modbus.route import ModbusRoute
+from verifier.transport.modbus.spans import second_look
 from verifier.transport.request import ReadFifo, ReadIdentification, ReadRecords, ReadServerId, ReadTable
 
 __all__ = ["libmodbus_program", "libmodbus_server", "pymodbus_port", "pymodbus_rtu_port"]

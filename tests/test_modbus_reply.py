@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.servers.modbus import coil, holding, true_reply
 from verifier.errors import BadReply, DeviceError, Refused
-from verifier.transport.modbus_frame import Frame, Framing, framed, unframed
-from verifier.transport.modbus_reply import (
+from verifier.transport.modbus.frame import Frame, Framing, framed, unframed
+from verifier.transport.modbus.reply import (
     EXCEPTIONS,
     ExceptionReply,
     identification_of,

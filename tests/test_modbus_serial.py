@@ -28,12 +28,12 @@ from verifier.model.device import ModbusSerialAddress, Timeouts
 from verifier.model.profile import Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Output, Words
-from verifier.transport.modbus import GuardedClient, ModbusRoute
-from verifier.transport.modbus_frame import Frame, Framing, crc16, framed
-from verifier.transport.modbus_guard import allowed
-from verifier.transport.modbus_line import GuardedLine
-from verifier.transport.modbus_opening import patience, quiet
-from verifier.transport.modbus_step import confusable, step_question
+from verifier.transport.modbus.frame import Frame, Framing, crc16, framed
+from verifier.transport.modbus.guard import allowed
+from verifier.transport.modbus.line import GuardedLine
+from verifier.transport.modbus.opening import patience, quiet
+from verifier.transport.modbus.route import GuardedClient, ModbusRoute
+from verifier.transport.modbus.step import confusable, step_question
 from verifier.transport.request import ReadFifo, ReadServerId, ReadTable
 from verifier.transport.transcript import Transcript
 

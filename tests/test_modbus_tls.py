@@ -16,8 +16,8 @@ from verifier.model.device import ModbusTcpAddress, Timeouts, TlsTrust
 from verifier.model.profile import Pace
 from verifier.model.words import Table
 from verifier.transport.answer import Words
-from verifier.transport.modbus import ModbusRoute
-from verifier.transport.modbus_frame import Frame, Framing, framed
+from verifier.transport.modbus.frame import Frame, Framing, framed
+from verifier.transport.modbus.route import ModbusRoute
 from verifier.transport.request import ReadTable
 from verifier.transport.route import LineFact
 

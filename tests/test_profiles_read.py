@@ -12,7 +12,7 @@ from verifier.collect.snapshot import Collecting, collect
 from verifier.model.device import Device, DeviceName, ImageAddress
 from verifier.model.snapshot import FileValue, Snapshot, Unread
 from verifier.settings.profiles import load_profile
-from verifier.transport.image import ImageRoute
+from verifier.transport.offline.route import ImageRoute
 
 COMMON = {
     "bin/sh": "program",

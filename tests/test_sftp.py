@@ -16,7 +16,7 @@ from verifier.model.profile import Bounds, Pace, Proof
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
 from verifier.transport.request import ReadFile, ReadTree
-from verifier.transport.sftp import (
+from verifier.transport.sftp.client import (
     READING,
     Close,
     Lstat,
@@ -30,8 +30,8 @@ from verifier.transport.sftp import (
     checked,
     encoded,
 )
-from verifier.transport.sftp_content import AHEAD
-from verifier.transport.sftp_tree import SftpWalk, read_file
+from verifier.transport.sftp.content import AHEAD
+from verifier.transport.sftp.tree import SftpWalk, read_file
 from verifier.transport.throttle import Throttle
 
 USUAL = Bounds()

@@ -19,14 +19,14 @@ from verifier.errors import BadReply, DeviceError, ForbiddenRequest, OverBound, 
 from verifier.model.profile import Bounds, Proof
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead
-from verifier.transport.complaint import complaints
-from verifier.transport.execution import Execution
-from verifier.transport.hash_lines import hash_lines
-from verifier.transport.listing import Form, records
 from verifier.transport.request import ReadTree
-from verifier.transport.shell_tree import read_tree
-from verifier.transport.tree_targets import targets
-from verifier.transport.userland import ArchiveTool, Userland, probe_userland
+from verifier.transport.shell.complaint import complaints
+from verifier.transport.shell.execution import Execution
+from verifier.transport.shell.hash_lines import hash_lines
+from verifier.transport.shell.listing import Form, records
+from verifier.transport.shell.targets import targets
+from verifier.transport.shell.tree import read_tree
+from verifier.transport.shell.userland import ArchiveTool, Userland, probe_userland
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs another user to be refused something")
 USERLANDS = ("gnu", "busybox", "gnu tar, busybox find", "busybox find, coreutils stat")
@@ -707,7 +707,7 @@ def test_seconds_that_end_in_the_second_listing(userland_path: str, tmp_path: Pa
     shell = LocalShell(userland_path)
     userland = probe_userland(shell.execute)
     clock = [0.0]
-    monkeypatch.setattr("verifier.transport.shell_run.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("verifier.transport.shell.run.time.monotonic", lambda: clock[0])
 
     def execute(arguments: tuple[bytes, ...]) -> Execution:
         clock[0] += 1000.0
@@ -747,7 +747,7 @@ def test_wanted_content_comes_along_under_every_name(userland_path: str, tmp_pat
 
 
 def test_more_text_than_is_held_is_told(userland_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifier.transport.tree_contents.KEPT_BYTES", 1000)
+    monkeypatch.setattr("verifier.transport.shell.contents.KEPT_BYTES", 1000)
     for name in "abc":
         (tmp_path / name).write_bytes(bytes(400))
     found = answers(asked(tmp_path, keep=("**",), keep_limit=500), LocalShell(userland_path))
@@ -907,7 +907,7 @@ def test_a_file_stored_with_holes_is_not_read(tmp_path: Path) -> None:
 
 
 def test_an_archive_larger_than_the_listing_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifier.transport.shell_tree.SLACK_BYTES", 0)
+    monkeypatch.setattr("verifier.transport.shell.tree.SLACK_BYTES", 0)
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "f").write_bytes(b"f")

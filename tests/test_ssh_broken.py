@@ -19,12 +19,13 @@ from tests.trees import walk
 from verifier.errors import BadReply, DeviceError, ForbiddenRequest, OverBound, Refused, TimedOut, Truncated
 from verifier.model.device import Password, Secret, SshAddress, Timeouts
 from verifier.model.profile import Bounds, Pace, Proof
-from verifier.transport import commands, ssh
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
-from verifier.transport.inbox import Inbox
 from verifier.transport.request import Command, ReadFile, ReadTree, Request, Run
-from verifier.transport.ssh import Session, connect
-from verifier.transport.ssh_route import SshRoute
+from verifier.transport.shell import commands
+from verifier.transport.ssh import session as ssh
+from verifier.transport.ssh.inbox import Inbox
+from verifier.transport.ssh.route import SshRoute
+from verifier.transport.ssh.session import Session, connect
 
 SHORT = Timeouts(connect=2, login=5, silence=1, overall=30)
 

@@ -28,11 +28,11 @@ from verifier.errors import (
 )
 from verifier.model.device import KeyFile, Password, Secret, SshAddress, Timeouts
 from verifier.model.profile import Pace
-from verifier.transport import algorithms
-from verifier.transport.hostkeys import fingerprint, public_key
-from verifier.transport.line import dial
-from verifier.transport.ssh import connect
-from verifier.transport.ssh_route import SshRoute
+from verifier.transport.ssh import algorithms
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.line import dial
+from verifier.transport.ssh.route import SshRoute
+from verifier.transport.ssh.session import connect
 
 SHORT = Timeouts(connect=1, login=1, silence=1, overall=20)
 

@@ -25,7 +25,7 @@ from verifier.model.words import Evidence, FileType, Reason, Table
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
 from verifier.transport.request import Command, ReadFile, ReadTable, ReadTree, Request, Run
 from verifier.transport.route import Route
-from verifier.transport.ssh_route import SshRoute
+from verifier.transport.ssh.route import SshRoute
 
 ROOT = os.geteuid() == 0
 USUAL = Bounds()

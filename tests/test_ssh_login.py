@@ -17,9 +17,9 @@ from tests.servers.dropbear import account
 from tests.servers.sshd import RunningSshd, make_key, no_secrets, running_sshd
 from verifier.errors import DeviceError, LoginRefused, UsageError
 from verifier.model.device import Agent, Credential, Interactive, KeyFile, Password, Secret, SshAddress, Timeouts
-from verifier.transport.hostkeys import fingerprint, public_key
-from verifier.transport.login import Outcome, log_in
-from verifier.transport.ssh import connect
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.login import Outcome, log_in
+from verifier.transport.ssh.session import connect
 
 PASS = Secret("env", "PASS")
 

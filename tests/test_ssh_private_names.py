@@ -8,9 +8,9 @@ import paramiko
 from paramiko.auth_handler import AuthHandler
 from paramiko.buffered_pipe import BufferedPipe
 
-from verifier.transport import algorithms
-from verifier.transport.inbox import Stream
-from verifier.transport.ssh import PACKET, WINDOW, _Transport
+from verifier.transport.ssh import algorithms
+from verifier.transport.ssh.inbox import Stream
+from verifier.transport.ssh.session import PACKET, WINDOW, _Transport
 
 
 def test_the_version_is_one_we_know() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncssh
 
 from tests.servers.sshd import make_key
-from verifier.transport.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.sshd import DIES_WITH_US, RunningSshd, answers, ended, free_port, make_key
-from verifier.transport.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
 
 DROPBEAR = shutil.which("dropbear", path=os.environ.get("PATH", "") + ":/usr/sbin") or ""
 BUSYBOX = shutil.which("busybox") or ""

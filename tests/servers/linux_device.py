@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.servers.dropbear import DROPBEAR
 from tests.servers.sshd import RunningSshd, answers, ended, free_port
-from verifier.transport.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
 
 INSTALLED = 1_767_225_600
 """The time of every file: 2026-01-01."""

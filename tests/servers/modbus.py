@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from verifier.model.device import ModbusTcpAddress, Timeouts, TlsTrust
-from verifier.transport.modbus_frame import Frame, Framing, framed, unframed
+from verifier.transport.modbus.frame import Frame, Framing, framed, unframed
 
 HERE = Path(__file__).parent
 

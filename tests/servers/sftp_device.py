@@ -15,7 +15,7 @@ import sys
 from collections import deque
 from pathlib import Path
 
-from verifier.transport.wire import Reader
+from verifier.transport.ssh.wire import Reader
 
 BIG = bytes(range(256)) * 390 + b"x" * 160
 LATE_SIZE = 16 << 20

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from verifier.model.device import KeyFile, Secret, SshAddress
-from verifier.transport.hostkeys import fingerprint, public_key
+from verifier.transport.ssh.hostkeys import fingerprint, public_key
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or ""
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()

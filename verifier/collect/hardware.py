@@ -1,7 +1,7 @@
 """What is built in and plugged in: network interfaces, USB devices and the nodes that modems make, as sysfs shows them.
 
-The commands print values of sysfs as `path:value`, a line each (`transport.commands`). Where a device hangs is told by the path
-of its real folder below /sys/devices, which stays the same over restarts as long as it is plugged in at the same place.
+The commands print values of sysfs as `path:value`, a line each (`transport.shell.commands`). Where a device hangs is told by
+the path of its real folder below /sys/devices, which stays the same over restarts as long as it is plugged in at one place.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from verifier.errors import BadReply
 from verifier.model.profile import Fifo, FileRecords, Identification
 from verifier.model.snapshot import Disagreement, FactValue, FileValue, Reading, Value, WordValue
 from verifier.model.words import Criticality, Evidence, FileType
-from verifier.transport.modbus_spans import second_look
+from verifier.transport.modbus.spans import second_look
 from verifier.transport.request import ReadFifo, ReadIdentification, ReadRecords, ReadServerId
 
 OBJECTS: Final[Mapping[int, str]] = {

@@ -18,7 +18,7 @@ from verifier.model.pattern import matches
 from verifier.model.profile import Parameter, Parameters, Registers
 from verifier.model.snapshot import Disagreement, Reading, Unread, Value, WordValue
 from verifier.model.words import Criticality, Evidence, Table
-from verifier.transport.block import Span, SpanUnread, read_block
+from verifier.transport.modbus.block import Span, SpanUnread, read_block
 from verifier.transport.request import ReadTable
 
 MOST_UNREAD: Final = 1000

@@ -12,8 +12,8 @@ from verifier.collect.asking import Asking
 from verifier.errors import BadReply, DeviceError, Refused
 from verifier.model.profile import Pace
 from verifier.model.words import Table
-from verifier.transport.modbus_reply import ExceptionReply
-from verifier.transport.modbus_spans import second_look, spans
+from verifier.transport.modbus.reply import ExceptionReply
+from verifier.transport.modbus.spans import second_look, spans
 from verifier.transport.request import ReadTable
 
 LARGEST_REGISTERS = 125
@@ -71,7 +71,7 @@ def first_look(asking: Asking, wholes: Iterable[Whole]) -> Mapping[Whole, Read]:
 
 
 def look_again(asking: Asking, wholes: Iterable[Whole]) -> Mapping[Whole, Read]:
-    """The same wholes once more, in other spans and another order (`transport.modbus_spans.second_look`)."""
+    """The same wholes once more, in other spans and another order (`transport.modbus.spans.second_look`)."""
     found: dict[Whole, Read] = {}
     patience = _Patience(asking.pace.tries)
     by_table: dict[Table, list[Whole]] = {}

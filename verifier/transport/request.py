@@ -33,7 +33,7 @@ class ReadFile:
 
 
 class Command(StrEnum):
-    """The closed set of commands that may run on a device. `transport.commands` holds their argument lists."""
+    """The closed set of commands that may run on a device. `transport.shell.commands` holds their argument lists."""
 
     LIST_INTERFACES = "list-interfaces"
     LIST_USB = "list-usb"

@@ -80,15 +80,15 @@ def connect(device: Device, pace: Pace, secrets: Secrets) -> Route:
     """
     match device.address:
         case SshAddress() as address:
-            from verifier.transport.ssh_route import SshRoute
+            from verifier.transport.ssh.route import SshRoute
 
             return SshRoute.open(address, pace, secrets)
         case ModbusTcpAddress() | ModbusSerialAddress() as address:
-            from verifier.transport.modbus import ModbusRoute
+            from verifier.transport.modbus.route import ModbusRoute
 
             return ModbusRoute.open(address, pace)
         case ImageAddress() as address:
-            from verifier.transport.image import ImageRoute
+            from verifier.transport.offline.route import ImageRoute
 
             return ImageRoute.open(address)
         case RecordingAddress() as address:

@@ -1,0 +1,1 @@
+"""tar archives as they arrive. Pure: bytes in, members out."""

@@ -1,0 +1,1 @@
+"""Memory cards, images, archives and folders, read with the device off."""
