@@ -286,3 +286,31 @@ SAMPLES: dict[type, Any] = {
         "",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    low: Decimal
+    ends: tuple[int, str]
+    until: datetime | None
+
+
+def test_decimals_pairs_and_times_that_may_be_missing() -> None:
+    limits = Limits(Decimal("0.10"), (1, "a"), None)
+    assert codec.loads(Limits, codec.dumps(limits)) == limits
+    assert codec.dumps(limits) == b'{"low":"0.10","ends":[1,"a"],"until":null}'
+    for document, words in (
+        (b'{"low":"x","ends":[1,"a"],"until":null}', "not a decimal number"),
+        (b'{"low":"NaN","ends":[1,"a"],"until":null}', "not a finite number"),
+        (b'{"low":"1","ends":[1],"until":null}', "a list of 2"),
+        (b'{"low":"1","ends":[1,"a"],"until":"today"}', "fits none"),
+    ):
+        with pytest.raises(CodecError, match=words):
+            codec.loads(Limits, document)
+
+
+def test_what_has_no_rule_is_our_own_fault() -> None:
+    with pytest.raises(TypeError, match="no rule"):
+        codec.dumps(object())
+    with pytest.raises(TypeError, match="no rule"):
+        codec.loads(complex, b"1")

@@ -14,7 +14,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -149,8 +149,6 @@ def _encoder(cls: type) -> Encoder:
         return str
     if cls is float:
         return repr
-    if issubclass(cls, Mapping):
-        return lambda value: {key: _encoder(type(each))(each) for key, each in value.items()}
     raise TypeError(f"no rule for {cls}")
 
 
@@ -181,8 +179,6 @@ def _decoder(hint: Any) -> Decoder:
         return _union_decoder(args)
     if origin is tuple:
         return _tuple_decoder(args)
-    if origin is not None and issubclass(origin, Mapping):
-        return _mapping_decoder(_decoder(args[1]))
     if dataclasses.is_dataclass(hint):
         return _dataclass_decoder(typing.cast(type, hint))
     if hint is Evidence:
@@ -266,15 +262,6 @@ def _tuple_decoder(args: tuple[Any, ...]) -> Decoder:
         return tuple(part(one, f"{at}[{place}]") for place, (part, one) in enumerate(zip(parts, data, strict=True)))
 
     return read_fixed
-
-
-def _mapping_decoder(each: Decoder) -> Decoder:
-    def read(data: Json, at: str) -> Any:
-        if type(data) is not dict:
-            _fail(at, "must be an object")
-        return {key: each(one, f"{at}.{key}") for key, one in data.items()}
-
-    return read
 
 
 def _enum_decoder(cls: type[Enum]) -> Decoder:
