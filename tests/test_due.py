@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trust_fixtures import DEVICE, NOW, OTHER_DEVICE, sealed_report
+from tests.trust_fixtures import DEVICE, NOW, OTHER_DEVICE, POLICY, sealed_report
 from verifier.model.device import Device, ImageAddress, Secret, Window
 from verifier.procedures.due import due
 from verifier.procedures.reading import is_open
@@ -31,31 +31,31 @@ def record_a_check(workspace: Workspace) -> datetime:
 
 
 def test_a_device_that_was_never_checked_is_due(workspace: Workspace) -> None:
-    assert due([WEEKLY], workspace, NOW) == (WEEKLY,)
+    assert due([WEEKLY], workspace, POLICY, NOW) == (WEEKLY,)
 
 
 def test_a_device_is_due_when_its_interval_has_passed_and_not_before(workspace: Workspace) -> None:
     ended = record_a_check(workspace)
-    assert due([WEEKLY], workspace, ended + timedelta(days=7, seconds=-1)) == ()
-    assert due([WEEKLY], workspace, ended + timedelta(days=7)) == (WEEKLY,)
+    assert due([WEEKLY], workspace, POLICY, ended + timedelta(days=7, seconds=-1)) == ()
+    assert due([WEEKLY], workspace, POLICY, ended + timedelta(days=7)) == (WEEKLY,)
 
 
 def test_another_devices_report_makes_nobody_less_due(workspace: Workspace) -> None:
     ended = record_a_check(workspace)
     other = replace(WEEKLY, name=OTHER_DEVICE)
-    assert due([WEEKLY, other], workspace, ended) == (other,)
+    assert due([WEEKLY, other], workspace, POLICY, ended) == (other,)
 
 
 def test_a_device_without_an_interval_is_never_due(workspace: Workspace) -> None:
-    assert due([replace(WEEKLY, every=None)], workspace, NOW) == ()
-    assert due([], workspace, NOW) == ()
+    assert due([replace(WEEKLY, every=None)], workspace, POLICY, NOW) == ()
+    assert due([], workspace, POLICY, NOW) == ()
 
 
 def test_a_device_outside_its_window_waits(workspace: Workspace) -> None:
     here = NOW.astimezone()
     later = (here + timedelta(hours=1)).time()
     until = (here + timedelta(hours=2)).time()
-    assert due([replace(WEEKLY, window=Window(later, until))], workspace, NOW) == ()
+    assert due([replace(WEEKLY, window=Window(later, until))], workspace, POLICY, NOW) == ()
 
 
 @pytest.mark.parametrize(
