@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from tests.servers.asyncssh_device import Logins, half_an_answer, no_end_of_file, running_asyncssh
@@ -26,6 +28,7 @@ from verifier.transport.ssh import session as ssh
 from verifier.transport.ssh.inbox import Inbox
 from verifier.transport.ssh.route import SshRoute
 from verifier.transport.ssh.session import Session, connect
+from verifier.transport.transcript import Transcript
 
 SHORT = Timeouts(connect=2, login=5, silence=1, overall=30)
 
@@ -276,6 +279,42 @@ def test_what_is_not_in_the_closed_set_never_leaves(with_shell: RunningSshd) -> 
             with pytest.raises(ForbiddenRequest):
                 route.execute(argv)
         assert (route.transcript.text(), route._session.line.sent) == before
+
+
+@pytest.mark.parametrize("ending", ["closed early", "silent too long", "line closed"])
+def test_a_program_that_nobody_listens_to_any_more_is_told_to_end(tmp_path: Path, ending: str) -> None:
+    """A `sha256sum` that hashes does not write, so it does not notice that we are gone, and would go on for hours."""
+    told: list[str] = []
+
+    async def hashing(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        process.signal_received = told.append  # type: ignore[assignment,method-assign]  # to see it, not to die of it
+        await asyncio.sleep(10)
+
+    with running_asyncssh(tmp_path, Logins(password="secret"), process_factory=hashing) as device:
+        login = (Password(Secret("env", "P")),)
+        address = SshAddress("127.0.0.1", "u", device.port, (device.host_key_fingerprint,), credentials=login, timeouts=SHORT)
+        route = SshRoute(connect(address, lambda _: "secret", lambda _: None), Pace(), Transcript())
+        try:
+            running = route.execute(commands.sha256(b"/dev/null"))
+            if ending == "silent too long":
+                with pytest.raises(TimedOut):
+                    next(running.chunks())
+            elif ending == "closed early":
+                running.close()
+        finally:
+            route.close()
+        until = time.monotonic() + 3
+        while not told and time.monotonic() < until:
+            time.sleep(0.01)
+    assert told == ["TERM"]
+
+
+def test_a_program_that_has_ended_is_not_told_to(with_shell: RunningSshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "end_program", lambda *_: pytest.fail("its number may be another program's by now"))
+    with SshRoute.open(with_shell.address(), Pace(), no_secrets) as route:
+        running = route.execute(commands.sha256(b"/dev/null"))
+        assert list(running.chunks())
+        running.close()
 
 
 def test_starting_a_command_ends_the_one_before(with_shell: RunningSshd, folder: Path) -> None:

@@ -26,6 +26,7 @@ def test_the_methods_we_extend_are_called_as_we_think() -> None:
     assert 'getattr(self, "_preferred_{}".format(type_))' in run
     assert "available_server_keys = self.preferred_keys" in run
     assert "self.agreed_on_strict_kex = (" in run
+    assert "def _send_user_message(self, data):" in run
     handler = inspect.getsource(AuthHandler)
     assert "MSG_USERAUTH_FAILURE: self._parse_userauth_failure" in handler
     assert "self.transport._agreed_pubkey_algorithm = pubkey_algo" in handler

@@ -19,6 +19,11 @@ _SLACK = 1 << 20
 """Bytes a device may send over its window: what was on its way while we counted."""
 _PIECE = 1 << 20
 _ERRORS_KEPT = 64 << 10
+_PARTING = 1.0
+"""Seconds to wait until the device has closed a channel that we closed. dropbear 2022.83 closes a channel that is opened while
+the program of the one before, cut short, is just ending: the next question would be refused."""
+_FAREWELL = 2.0
+"""Seconds for telling a program to end, on a line that may be dead."""
 
 
 class LibraryChannel(Protocol):
@@ -28,6 +33,8 @@ class LibraryChannel(Protocol):
     in_stderr_buffer: Stream
     eof_received: bool
     exit_status: int
+    chanid: int
+    remote_chanid: int
     status_event: threading.Event
 
     def settimeout(self, timeout: float | None) -> None: ...
@@ -50,8 +57,14 @@ class Owner(Protocol):
     @property
     def broken(self) -> bool: ...
 
+    def parted(self, channel: LibraryChannel) -> bool:
+        """Has the device closed this channel too?"""
+
     def why(self, error: Exception | None, what: str) -> CraneVerifyError:
         """The error to raise for one of the library's; Refused with the words `what` where the line is well."""
+
+    def end_program(self, channel: LibraryChannel) -> None:
+        """Ask the device to end the program on this channel."""
 
 
 class Channel:
@@ -64,10 +77,13 @@ class Channel:
         channel.settimeout(silence)
         self.errors = b""
         """The beginning of what the program said on standard error."""
+        self._runs = False
+        """A command was started that nobody has told to end."""
 
     def start(self, command: bytes) -> None:
         """Run a command line, with nothing on its standard input. Raises Refused when the device runs none."""
         self._request(lambda: self._channel.exec_command(command), "the device refuses to run commands")
+        self._runs = True
         self._request(self._channel.shutdown_write, "the device refuses to run commands")
 
     def subsystem(self, name: str) -> None:
@@ -112,10 +128,25 @@ class Channel:
         return self._channel.exit_status
 
     def close(self) -> None:
-        """Stop reading. Never fails: a dead line shows at the next request."""
+        """Stop reading, and end the program. Never fails: a dead line shows at the next request."""
+        self._end_program()
         try:
             with self._owner.line.patience(self._silence, "closing a channel"):
                 self._channel.close()
+                until = time.monotonic() + _PARTING
+                while not (self._owner.parted(self._channel) or self._owner.broken) and time.monotonic() < until:
+                    time.sleep(0.002)
+        except Exception:
+            pass
+
+    def _end_program(self) -> None:
+        """A program that does not write does not notice that nobody listens, and would hash a disk for no one."""
+        if not self._runs or self._channel.status_event.is_set():
+            return
+        self._runs = False
+        try:
+            with self._owner.line.patience(min(self._silence, _FAREWELL), "ending a program"):
+                self._owner.end_program(self._channel)
         except Exception:
             pass
 
@@ -142,6 +173,7 @@ class Channel:
 
     def _quiet(self) -> DeviceError:
         line = self._owner.line
+        self._end_program()
         hint = "check that it is not overloaded or hung; a slow device may need a longer timeouts: silence"
         return line.failure or line.break_off(TimedOut(f"the device was silent for {self._silence:g} s", hint))
 

@@ -187,6 +187,8 @@ class SshRoute:
         return self._running
 
     def close(self) -> None:
+        if self._running:
+            self._running.close()
         self._count()
         self._session.close()
 

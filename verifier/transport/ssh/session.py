@@ -39,7 +39,7 @@ from verifier.transport.route import Secrets
 from verifier.transport.ssh import algorithms, hostkeys, login
 from verifier.transport.ssh.algorithms import Algorithms
 from verifier.transport.ssh.certificate import key_type
-from verifier.transport.ssh.channel import Channel
+from verifier.transport.ssh.channel import Channel, LibraryChannel
 from verifier.transport.ssh.line import Endpoint, Line, dial
 from verifier.transport.ssh.login import Outcome
 
@@ -194,6 +194,10 @@ class Session:
         """Nothing more can be asked."""
         return self.line.failure is not None or not self.transport.is_active()
 
+    def parted(self, channel: LibraryChannel) -> bool:
+        """Has the device closed this channel too? paramiko forgets a channel then, and not before."""
+        return self.transport._channels.get(channel.chanid) is None  # type: ignore[attr-defined]  # private
+
     def channel(self, window: int = WINDOW) -> Channel:
         """A new session channel.
 
@@ -213,6 +217,16 @@ class Session:
                 else:
                     break
         return Channel(self, found, self.address.timeouts.silence, window)  # type: ignore[arg-type]  # buffers of ours go in
+
+    def end_program(self, channel: LibraryChannel) -> None:
+        """Ask the device to end the program of a channel (RFC 4254, section 6.9). No answer comes; not every server does it."""
+        message = paramiko.Message()
+        message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+        message.add_int(channel.remote_chanid)
+        message.add_string("signal")
+        message.add_boolean(False)
+        message.add_string("TERM")
+        self.transport._send_user_message(message)  # type: ignore[attr-defined]  # private
 
     def tunnel(self, host: str, port: int, seconds: float) -> Endpoint:
         """A connection from this host on to the next one.
