@@ -11,7 +11,7 @@ from verifier.model.device import Device
 from verifier.model.drift import Drift
 from verifier.procedures.approved import newest
 from verifier.procedures.collector import Collector
-from verifier.trust.baseline_rules import Accepted, succeeds
+from verifier.trust.baseline_rules import Accepted, follows, succeeds
 from verifier.trust.envelope import add_signature
 from verifier.trust.keys import Signer
 from verifier.trust.statement import BASELINE
@@ -47,15 +47,17 @@ def proposal(device: Device, collector: Collector) -> Proposal:
 
     Raises:
         UsageError: nothing is.
-        TrustError: the proposal is not what it should be.
+        TrustError: the proposal is not what it should be: another device's, or not the next after the baseline in force.
     """
+    supersedes = newest(device, collector)
     envelope = collector.workspace.baselines.proposed(device.name)
     if envelope is None:
         raise UsageError(
             f"no baseline of {device.name} waits for approval", f"propose one with `crane-verify baseline propose {device.name}`"
         )
     baseline = claimed(envelope, BASELINE)
-    supersedes = newest(device, collector)
+    # before anybody sees it: whoever is shown one device must not be made to sign another, not even as the first of two
+    follows(baseline, device.name, _accepted(supersedes))
     changes: tuple[Drift, ...] = ()
     if supersedes:
         changes = compare(supersedes.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
@@ -79,10 +81,13 @@ def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector
         collector.workspace.baselines.propose(device.name, envelope)
         return Waiting(approvals)
     verified = verify(envelope, BASELINE, collector.policy, collector.now())
-    accepted = Accepted(seen.supersedes.value.serial, seen.supersedes.sha256) if seen.supersedes else None
-    succeeds(verified, device.name, accepted)
+    succeeds(verified, device.name, _accepted(seen.supersedes))
     entry = collector.workspace.baselines.accept(verified)
     return InForce(verified, entry.sequence)
+
+
+def _accepted(baseline: Verified[Baseline] | None) -> Accepted | None:
+    return Accepted(baseline.value.serial, baseline.sha256) if baseline else None
 
 
 def _still(device: Device, seen: Proposal, collector: Collector) -> None:

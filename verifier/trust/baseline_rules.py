@@ -49,7 +49,7 @@ def current(baseline: Verified[Baseline], device: DeviceName, accepted: Accepted
     Raises:
         TrustError: another device's, an older one, another with the same serial, or one that does not follow.
     """
-    _of_device(baseline, device)
+    _of_device(baseline.value, device)
     if accepted is None:
         return baseline.value
     serial = baseline.value.serial
@@ -70,9 +70,18 @@ def succeeds(baseline: Verified[Baseline], device: DeviceName, accepted: Accepte
     Raises:
         TrustError: another device's, or it does not follow on the newest.
     """
-    _of_device(baseline, device)
+    follows(baseline.value, device, accepted)
+    return baseline.value
+
+
+def follows(new: Baseline, device: DeviceName, accepted: Accepted | None) -> None:
+    """As `succeeds`, of a proposal nobody has signed yet: what a person is shown and signs must already be this device's next.
+
+    Raises:
+        TrustError: as `succeeds`.
+    """
+    _of_device(new, device)
     newest = accepted or Accepted(0, "")
-    new = baseline.value
     if new.serial != newest.serial + 1:
         raise TrustError(
             f"the baseline of {device} has serial {new.serial}; the next one is {newest.serial + 1}",
@@ -83,7 +92,6 @@ def succeeds(baseline: Verified[Baseline], device: DeviceName, accepted: Accepte
             f"the baseline of {device} replaces {new.supersedes[:16]}..., and the newest here is {newest.sha256[:16]}...",
             "it was proposed on top of another baseline; propose it again on top of the newest approved one",
         )
-    return new
 
 
 def freshness(baseline: Baseline, at: datetime) -> Freshness:
@@ -107,9 +115,9 @@ def profile_changes(baseline: Baseline, profile: str, version: int, digest: str)
     return tuple(Difference(what, before, after) for what, before, after in pairs if before != after)
 
 
-def _of_device(baseline: Verified[Baseline], device: DeviceName) -> None:
-    if baseline.value.snapshot.device != device:
+def _of_device(baseline: Baseline, device: DeviceName) -> None:
+    if baseline.snapshot.device != device:
         raise TrustError(
-            f"the baseline is of {baseline.value.snapshot.device}, not of {device}",
+            f"the baseline is of {baseline.snapshot.device}, not of {device}",
             "put the baseline of this device back in its place; two may have been swapped",
         )
