@@ -14,7 +14,7 @@ from verifier.procedures.approved import approved
 from verifier.procedures.collector import Collector
 from verifier.procedures.judging import judged, refused
 from verifier.procedures.reading import read
-from verifier.procedures.recording import recorded
+from verifier.procedures.recording import recorded, report_signer
 from verifier.report.signed import SignedReport
 
 
@@ -22,14 +22,15 @@ def check(device: Device, collector: Collector) -> SignedReport:
     """Check one device against its approved baseline. No connection is made unless the baseline can be trusted.
 
     Raises:
-        UsageError: the profile, or the key that signs reports, is missing or wrong.
+        UsageError: the profile, or the key that signs reports, is missing or wrong. The device was not asked.
         RecordError: the report could not be recorded; nothing half written is left.
     """
     profile = collector.profile(device)
+    signer = report_signer(collector)
     try:
         baseline = approved(device, collector)
     except TrustError as error:
-        return recorded(refused(device, profile, error, collector), collector)
+        return recorded(refused(device, profile, error, collector), signer, collector)
     snapshot = read(device, profile, collector)
     drifts = compare(baseline.value.snapshot, snapshot, collector.workspace.kept_text)
-    return recorded(judged(baseline, snapshot, drifts), collector)
+    return recorded(judged(baseline, snapshot, drifts), signer, collector)

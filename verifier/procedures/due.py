@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from verifier.errors import TrustError
 from verifier.model.device import Device, DeviceName
-from verifier.procedures.audit import reports
+from verifier.procedures.audit import Found, reports, verified_report
 from verifier.procedures.reading import is_open
 from verifier.record.workspace import Workspace
+from verifier.trust.policy import Policy
 
 
-def due(devices: Iterable[Device], workspace: Workspace, now: datetime) -> tuple[Device, ...]:
+def due(devices: Iterable[Device], workspace: Workspace, policy: Policy, now: datetime) -> tuple[Device, ...]:
     """Those with an interval whose last check was longer ago than that, or never was, and whose window is open.
 
-    A check that could not tell counts as a check: the report says so, and the next one comes with the next interval.
+    A check that compared something counts, also when it could not tell everything: the report says so, and the next one comes
+    with the next interval. One that compared nothing was none: the device was out of reach, working, or its baseline not trusted.
+    One whose signatures do not hold, or that is dated in the future, puts nothing off.
     """
     waiting = {device.name: device for device in devices if device.every is not None and is_open(device, now)}
-    last = last_checked(set(waiting), workspace)
+    last = last_checked(set(waiting), workspace, policy, now)
     return tuple(
         device
         for device in waiting.values()
@@ -25,14 +29,24 @@ def due(devices: Iterable[Device], workspace: Workspace, now: datetime) -> tuple
     )
 
 
-def last_checked(names: set[DeviceName], workspace: Workspace) -> dict[DeviceName, datetime]:
+def last_checked(names: set[DeviceName], workspace: Workspace, policy: Policy, now: datetime) -> dict[DeviceName, datetime]:
     """When each device was last checked; the record is read backwards until all are found."""
     found: dict[DeviceName, datetime] = {}
     if not names:
         return found
     for each in reports(workspace):
-        if each.report.device in names and each.report.device not in found:
-            found[each.report.device] = each.report.ended
+        report = each.report
+        if report.device in names and report.device not in found and report.ended <= now and _counts(each, policy):
+            found[report.device] = report.ended
             if len(found) == len(names):
                 break
     return found
+
+
+def _counts(found: Found, policy: Policy) -> bool:
+    if not found.report.coverage.compared:
+        return False
+    try:
+        return bool(verified_report(found.envelope, policy))
+    except TrustError:
+        return False
