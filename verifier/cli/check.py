@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import click
 
 from verifier.cli import desk
@@ -9,9 +12,12 @@ from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, win
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
 from verifier.errors import UsageError
+from verifier.model.device import Device
 from verifier.model.words import Verdict
 from verifier.procedures.due import due
 from verifier.procedures.fleet import Checked, Failed, Outcome, check_all
+from verifier.procedures.lost import Lost, lost
+from verifier.procedures.reading import is_open
 from verifier.report.machine import document
 from verifier.report.signed import SignedReport
 from verifier.report.text import DRIFTS_SHOWN, Line, drift_lines, headline, text_lines
@@ -34,14 +40,14 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
       crane-verify check STS-01
       crane-verify check --due
     """
-    devices = desk.inventory(ctx).select(words)
+    inventory, space = desk.inventory(ctx), desk.workspace(ctx)
+    devices = chosen = inventory.select(words)
     if not devices:
         raise UsageError("the inventory holds no device", "nothing checked is not a match; fill in inventory.yaml")
     if only_due:
-        devices = due(devices, desk.workspace(ctx), desk.now())
-        if not devices:
-            _nothing_due(as_json)
-            return 0
+        devices = due(chosen, space, desk.policy(ctx), desk.now())
+        if not devices and not as_json:
+            click.echo(nothing_due(chosen, desk.now()))
     outcomes = []
     with watching() as progress:
         for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once):
@@ -49,26 +55,38 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
             if not as_json:
                 with progress.aside():
                     _print(outcome, alone=len(devices) == 1)
+    gone = lost(inventory, words, space)
     if as_json:
-        print_json([_document(outcome) for outcome in outcomes])
-    elif len(devices) > 1:
-        _print_sum(outcomes)
-    return code(outcomes)
+        print_json([*map(_document, outcomes), *map(_lost_document, gone)])
+    else:
+        if len(devices) > 1:
+            _print_sum(outcomes)
+        for each in gone:
+            _print_lost(each)
+    return code(outcomes, gone)
 
 
-def code(outcomes: list[Outcome]) -> int:
-    """The exit code of a run: our own failures first, since they mean that something was not recorded."""
+def code(outcomes: Sequence[Outcome], gone: Sequence[Lost]) -> int:
+    """The exit code of a run: our own failures first, since they mean that something was not recorded.
+
+    A device that left the inventory and kept its baseline is one of which we cannot tell. 0 for a run in which nothing was due.
+    """
     failures = [outcome.error.exit_code for outcome in outcomes if isinstance(outcome, Failed)]
     if failures:
         return min(failures)
-    return exit_code(outcome.report.report.verdict for outcome in outcomes if isinstance(outcome, Checked))
+    verdicts = [outcome.report.report.verdict for outcome in outcomes if isinstance(outcome, Checked)]
+    verdicts += [Verdict.UNDETERMINED for each in gone if each.baseline_in_place]
+    return exit_code(verdicts) if verdicts else 0
 
 
-def _nothing_due(as_json: bool) -> None:
-    if as_json:
-        print_json([])
-    else:
-        click.echo("nothing is due")
+def nothing_due(devices: Sequence[Device], now: datetime) -> str:
+    """Why a run checks nothing, so that nobody takes it for a match."""
+    never = sum(device.every is None for device in devices)
+    closed = sum(device.every is not None and not is_open(device, now) for device in devices)
+    words = [f"{len(devices) - never - closed} checked within their interval"]
+    words += [f"{never} without an interval (`every`)"] if never else []
+    words += [f"{closed} outside the hours in which they may be read"] if closed else []
+    return f"nothing is due, so nothing was checked: {', '.join(words)}"
 
 
 def _print(outcome: Outcome, alone: bool) -> None:
@@ -104,6 +122,16 @@ def _print_sum(outcomes: list[Outcome]) -> None:
     if failed:
         words.append(click.style(f"{failed} not recorded", fg="red"))
     click.echo(f"{len(outcomes)} devices: {', '.join(words)}")
+
+
+def _print_lost(gone: Lost) -> None:
+    click.secho(f"NOT IN THE INVENTORY  {gone.device} {gone}", fg="yellow", err=True)
+    if gone.hint:
+        click.echo(f"  hint: {gone.hint}", err=True)
+
+
+def _lost_document(gone: Lost) -> object:
+    return {"device": str(gone.device), "not_in_the_inventory": str(gone), "hint": gone.hint}
 
 
 def _document(outcome: Outcome) -> object:

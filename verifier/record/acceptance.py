@@ -62,13 +62,17 @@ class Acceptances:
             TrustError: the log is not what it was, or an entry cannot be read.
             RecordError: the log cannot be read.
         """
+        return self.memory().of(device)
+
+    def memory(self) -> Memory:
+        """What the log says now. Raises as `of`."""
         before = self._memory()
         now = self._caught_up(before)
         if now != before:
             # a disk that cannot be written to does not make what was read less true
             with contextlib.suppress(RecordError):
                 write_whole(self.path, dumps(now))
-        return now.of(device)
+        return now
 
     def _memory(self) -> Memory:
         data = read_whole(self.path)

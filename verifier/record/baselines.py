@@ -71,6 +71,14 @@ class Baselines:
         found = self._acceptances.of(device)
         return found.accepted if found else None
 
+    def devices(self) -> tuple[DeviceName, ...]:
+        """Every device of which a baseline was ever accepted, sorted.
+
+        Raises:
+            TrustError: the log is not what it was.
+        """
+        return tuple(each.device for each in self._acceptances.memory().devices)
+
     def accept(self, baseline: Verified[Baseline]) -> Entry:
         """Make a verified baseline the one in force: into the log first, then into its place. Gives its entry.
 

@@ -1,0 +1,294 @@
+"""A changed crane is never called unchanged, and evidence is neither lost nor forged: the chain, attacked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import settled
+from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, STRANGER
+from verifier.cli.check import code, nothing_due
+from verifier.errors import TrustError, UsageError
+from verifier.model.baseline import Baseline
+from verifier.model.device import Device, DeviceName, ImageAddress, Window
+from verifier.model.inventory import Inventory
+from verifier.model.words import Verdict
+from verifier.procedures.approve import InForce, Waiting, approve, proposal
+from verifier.procedures.check import check
+from verifier.procedures.collector import Collector
+from verifier.procedures.due import due
+from verifier.procedures.enrol import Proposing, propose
+from verifier.procedures.fleet import Checked
+from verifier.procedures.lost import Lost, lost
+from verifier.record.workspace import Workspace
+from verifier.report.signed import SignedReport
+from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.statement import baseline_statement, report_statement
+
+CARD = """\
+profile: test-card
+title: A card of a test controller
+version: 1
+maturity: simulated
+references: [tests/test_evidence.py]
+gaps: [Stands for no product.]
+items:
+  - {name: firmware, kind: firmware, files: {paths: [/firmware]}}
+"""
+PROPOSING = Proposing("commissioning")
+
+
+class Clock:
+    """The wall clock of a machine, which anybody may set."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 22, 6, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@dataclass(frozen=True)
+class Port:
+    """A workspace with two cards that can be read, and the machine that reads them."""
+
+    folder: Path
+    clock: Clock
+    collector: Collector
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.collector.workspace
+
+    def device(self, crane: str = "STS-01", every: timedelta | None = None) -> Device:
+        return Device(DeviceName("terminal-2", crane, "card"), ImageAddress(str(self.folder / crane)), "test-card", every)
+
+    def enrol(self, device: Device) -> InForce:
+        propose(device, PROPOSING, self.collector)
+        approve(device, proposal(device, self.collector), ENGINEER, self.collector)
+        done = approve(device, proposal(device, self.collector), OFFICER, self.collector)
+        assert isinstance(done, InForce)
+        return done
+
+    def check(self, device: Device) -> SignedReport:
+        return check(device, self.collector)
+
+    def wants(self, profile: str) -> None:
+        (self.workspace.profiles / "test-card.yaml").write_text(profile)
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Port:
+    for crane in ("STS-01", "STS-02"):
+        (tmp_path / crane / "firmware").mkdir(parents=True)
+        (tmp_path / crane / "firmware/boot.bin").write_text(f"firmware of {crane}")
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.profiles.mkdir(parents=True)
+    clock = Clock()
+    port = Port(tmp_path, clock, Collector(workspace, POLICY, lambda _: "", lambda: COLLECTOR, clock))
+    port.wants(CARD)
+    return port
+
+
+def test_the_port_works(port: Port) -> None:
+    device = port.device()
+    port.enrol(device)
+    assert port.check(device).report.verdict is Verdict.MATCH
+    (port.folder / "STS-01/firmware/boot.bin").write_text("another one")
+    assert port.check(device).report.verdict is Verdict.DRIFT
+
+
+# What is signed is what was shown
+
+
+def another_device(baseline: Baseline) -> Baseline:
+    return replace(baseline, snapshot=replace(baseline.snapshot, device=DeviceName("terminal-2", "STS-02", "card")))
+
+
+def a_later_serial(baseline: Baseline) -> Baseline:
+    return replace(baseline, serial=5, supersedes="ab" * 32)
+
+
+def on_top_of_nothing(baseline: Baseline) -> Baseline:
+    return replace(baseline, serial=1, supersedes="")
+
+
+def on_top_of_another(baseline: Baseline) -> Baseline:
+    return replace(baseline, supersedes="ab" * 32)
+
+
+@pytest.mark.parametrize("swapped", [another_device, a_later_serial])
+def test_a_first_proposal_that_is_not_this_devices_next_is_never_shown_as_such(
+    port: Port, swapped: Callable[[Baseline], Baseline]
+) -> None:
+    """An engineer who is shown STS-01 must not be made to sign STS-02, not even as the first of two."""
+    device = port.device()
+    lay_down(port, device, swapped)
+    with pytest.raises(TrustError):
+        proposal(device, port.collector)
+
+
+@pytest.mark.parametrize("swapped", [another_device, a_later_serial, on_top_of_nothing, on_top_of_another])
+def test_nor_a_later_one(port: Port, swapped: Callable[[Baseline], Baseline]) -> None:
+    device = port.device()
+    port.enrol(device)
+    lay_down(port, device, swapped)
+    with pytest.raises(TrustError):
+        proposal(device, port.collector)
+
+
+def lay_down(port: Port, device: Device, swapped: Callable[[Baseline], Baseline]) -> None:
+    baseline = propose(device, PROPOSING, port.collector)
+    port.workspace.baselines.propose(device.name, seal(baseline_statement(swapped(baseline)), PAYLOAD_TYPE, ()))
+
+
+def test_a_proposal_swapped_after_it_was_shown_is_not_signed(port: Port) -> None:
+    device = port.device()
+    propose(device, PROPOSING, port.collector)
+    seen = proposal(device, port.collector)
+    (port.folder / "STS-01/firmware/boot.bin").write_text("implant")
+    propose(device, PROPOSING, port.collector)
+    with pytest.raises(UsageError, match="changed while you read it"):
+        approve(device, seen, ENGINEER, port.collector)
+    waiting = approve(device, proposal(device, port.collector), ENGINEER, port.collector)
+    assert isinstance(waiting, Waiting)
+
+
+# A report that nobody could verify is no report
+
+
+@pytest.mark.parametrize("who", [STRANGER, ENGINEER])
+def test_a_machine_whose_reports_nobody_could_verify_does_not_begin(port: Port, who: object) -> None:
+    device = port.device()
+    port.enrol(device)
+    entries = port.workspace.log.length()
+    stranger = replace(port.collector, signer=lambda: who)  # type: ignore[arg-type,return-value]  # both are signers
+    (port.folder / "STS-01").rename(port.folder / "away")  # it would be noticed as unreachable if it were asked
+    with pytest.raises(UsageError, match="policy"):
+        check(device, stranger)
+    assert port.workspace.log.length() == entries
+
+
+def test_a_report_names_its_signers_as_verifying_it_does(port: Port) -> None:
+    device = port.device()
+    port.enrol(device)
+    assert port.check(device).signers == ("collector-1 (collector)",)
+
+
+# Due
+
+
+EVERY = timedelta(days=7)
+
+
+def is_due(port: Port, device: Device) -> bool:
+    return due((device,), port.workspace, POLICY, port.clock.time) == (device,)
+
+
+def test_a_checked_device_is_not_due_until_its_interval_has_passed(port: Port) -> None:
+    device = port.device(every=EVERY)
+    port.enrol(device)
+    assert is_due(port, device)
+    port.check(device)
+    assert not is_due(port, device)
+    port.clock.time += EVERY
+    assert is_due(port, device)
+
+
+def test_a_check_dated_in_the_future_does_not_put_off_the_next_one(port: Port) -> None:
+    """A clock that was wrong for one night would else leave the crane unchecked for years, in silence."""
+    device = port.device(every=EVERY)
+    port.enrol(device)
+    port.clock.time += timedelta(days=3650)
+    port.check(device)
+    port.clock.time -= timedelta(days=3650)
+    assert is_due(port, device)
+
+
+def test_a_report_that_nobody_trusted_signed_does_not_put_off_a_check(port: Port) -> None:
+    device = port.device(every=EVERY)
+    port.enrol(device)
+    found = port.check(device).report
+    port.clock.time += EVERY
+    forged = replace(found, started=port.clock.time, ended=port.clock.time)
+    for signers in ((), (STRANGER,)):
+        envelope = seal(report_statement(forged), PAYLOAD_TYPE, signers)
+        port.workspace.log.append(lambda _, envelope=envelope: envelope)  # type: ignore[misc]  # mypy infers no lambda with a default
+    assert is_due(port, device)
+
+
+def test_a_check_that_compared_nothing_was_none(port: Port) -> None:
+    """Unreachable, crane working, outside its window: the device stays due, or a week would pass unread."""
+    device = port.device(every=EVERY)
+    port.enrol(device)
+    (port.folder / "STS-01").rename(port.folder / "away")
+    assert port.check(device).report.verdict is Verdict.UNDETERMINED
+    assert is_due(port, device)
+    (port.folder / "away").rename(port.folder / "STS-01")
+    assert port.check(device).report.verdict is Verdict.MATCH
+    assert not is_due(port, device)
+
+
+# Nothing checked is no match
+
+
+def test_a_run_in_which_nothing_is_due_says_why(port: Port) -> None:
+    shut = Window(time(1), time(1))
+    devices = (port.device(every=EVERY), port.device(), replace(port.device(every=EVERY), window=shut))
+    assert nothing_due(devices, port.clock.time) == (
+        "nothing is due, so nothing was checked: 1 checked within their interval, 1 without an interval (`every`), "
+        "1 outside the hours in which they may be read"
+    )
+
+
+def test_an_approved_device_that_left_the_inventory_is_missed(port: Port) -> None:
+    first, second = port.device("STS-01"), port.device("STS-02")
+    port.enrol(first)
+    port.enrol(second)
+    whole, less = Inventory((first, second)), Inventory((first,))
+    assert lost(whole, (), port.workspace) == ()
+    expected = (Lost(second.name, baseline_in_place=True),)
+    for words in ((), ("STS-02",), ("terminal-2",), ("terminal-2/STS-02",), ("STS-02/card",)):
+        assert lost(less, words, port.workspace) == expected, words
+    assert lost(less, ("STS-01",), port.workspace) == ()
+    matched = Checked(first, port.check(first))
+    assert code([matched], ()) == 0
+    assert code([matched], expected) == 4
+    assert code([], expected) == 4
+
+
+def test_one_that_went_out_of_service_is_still_told_and_fails_no_check(port: Port) -> None:
+    first, second = port.device("STS-01"), port.device("STS-02")
+    port.enrol(first)
+    port.enrol(second)
+    port.workspace.baselines.approved_path(second.name).unlink()
+    (gone,) = lost(Inventory((first,)), (), port.workspace)
+    assert gone == Lost(second.name, baseline_in_place=False)
+    assert code([Checked(first, port.check(first))], (gone,)) == 0
+
+
+def test_check_says_what_left_the_inventory(port: Port) -> None:
+    def inventory(*cranes: str) -> str:
+        lines = [
+            f"      {crane}: {{devices: {{card: {{profile: test-card, every: 7d, image: {{path: ../{crane}}}}}}}}}"
+            for crane in cranes
+        ]
+        return "\n".join(["sites:", "  terminal-2:", "    cranes:", *lines, ""])
+
+    (port.folder / "two").mkdir()
+    person = settled(port.folder / "two", inventory("STS-01", "STS-02"), **{"test-card": CARD})
+    for crane in ("STS-01", "STS-02"):
+        (port.folder / crane).rename(port.folder / "two" / crane)
+    person.succeeds("baseline", "propose", "STS-01", "STS-02", "--reason", "commissioning")
+    person.succeeds("baseline", "approve", "STS-01", "STS-02", "--yes")
+    person.succeeds("check")
+    assert "2 checked within their interval" in person.succeeds("check", "--due").out
+    (person.workspace / "inventory.yaml").write_text(inventory("STS-01"))
+    typed = person.types("check", "--due")
+    assert typed.code == 4
+    assert "NOT IN THE INVENTORY  terminal-2/STS-02/card" in typed.err
+    assert person.types("check", "--json").document[1]["device"] == "terminal-2/STS-02/card"
