@@ -46,6 +46,8 @@ def test_a_channel_feeds_and_closes_the_two_buffers_we_put_in() -> None:
         "self.exit_status = -1",
     ):
         assert line in channel, line
+    assert "self.transport._unlink_channel(self.chanid)" in inspect.getsource(vars(paramiko.Channel)["_handle_close"])
+    assert "self._channels.delete(chanid)" in inspect.getsource(vars(paramiko.Transport)["_unlink_channel"])
     used = {name for name in vars(BufferedPipe) if not name.startswith("_") and f"buffer.{name}(" in channel}
     assert used <= set(vars(Stream)), used - set(vars(Stream))
 
