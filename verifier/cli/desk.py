@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from verifier.collect.progress import Progress
-from verifier.errors import UsageError
+from verifier.errors import RecordError, UsageError
 from verifier.model.device import Device, Secret
 from verifier.model.inventory import Inventory
 from verifier.procedures.collector import Collector, utc_now
@@ -84,7 +85,9 @@ def unwatched(_: Progress) -> None:
 def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatched, any_hour: bool = False) -> Collector:
     """This machine as a collector in this workspace."""
     space = workspace(ctx)
-    space.clear_partials()
+    # on a read-only disk a baseline can still be shown, and whatever must be written will say so itself
+    with contextlib.suppress(RecordError):
+        space.clear_partials()
     return Collector(
         workspace=space,
         policy=policy(ctx),

@@ -68,6 +68,8 @@ def proposal(device: Device, collector: Collector) -> Proposal:
 def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector) -> InForce | Waiting:
     """Sign exactly the proposal that was seen. With the last signature needed it becomes the baseline in force.
 
+    One that has all its signatures, because an approval was killed just before the end, is put in force as it is.
+
     Raises:
         UsageError: the policy does not know this key.
         TrustError: the proposal changed meanwhile, does not follow on the newest baseline, or this key has signed it.
@@ -75,7 +77,7 @@ def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector
     if not collector.policy.owner(signer.key_id):
         raise UsageError("the policy does not know this key", f"add its owner to trust/policy.json: {signer.public.fingerprint}")
     _still(device, seen, collector)
-    envelope = add_signature(seen.envelope, signer)
+    envelope = add_signature(seen.envelope, signer) if seen.approvals.missing else seen.envelope
     approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
     if approvals.missing:
         collector.workspace.baselines.propose(device.name, envelope)

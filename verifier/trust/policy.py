@@ -104,6 +104,8 @@ def read_policy(data: bytes) -> Policy:
         return loads(Policy, data)
     except CodecError as error:
         raise TrustError(f"the policy cannot be read: {error}", "restore trust/policy.json from a copy") from error
+    except TrustError as error:
+        raise TrustError(f"trust/policy.json: {error}", error.hint) from error
 
 
 def policy_for_one(name: str, public_key: PublicKey, collector_key: PublicKey) -> Policy:
