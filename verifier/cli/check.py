@@ -49,12 +49,15 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
         if not devices and not as_json:
             click.echo(nothing_due(chosen, desk.now()))
     outcomes = []
+    unheard: OSError | None = None
     with watching() as progress:
         for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once):
             outcomes.append(outcome)
-            if not as_json:
+            if not as_json and not unheard:
                 with progress.aside():
-                    _print(outcome, alone=len(devices) == 1)
+                    unheard = _heard(outcome, alone=len(devices) == 1)
+    if unheard:
+        raise unheard
     gone = lost(inventory, words, space)
     if as_json:
         print_json([*map(_document, outcomes), *map(_lost_document, gone)])
@@ -87,6 +90,15 @@ def nothing_due(devices: Sequence[Device], now: datetime) -> str:
     words += [f"{never} without an interval (`every`)"] if never else []
     words += [f"{closed} outside the hours in which they may be read"] if closed else []
     return f"nothing is due, so nothing was checked: {', '.join(words)}"
+
+
+def _heard(outcome: Outcome, alone: bool) -> OSError | None:
+    """Print it; gives why nobody reads it, as with `| head`. The other devices are checked and recorded all the same."""
+    try:
+        _print(outcome, alone)
+    except OSError as error:
+        return error
+    return None
 
 
 def _print(outcome: Outcome, alone: bool) -> None:

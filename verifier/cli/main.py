@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -35,6 +37,12 @@ TRACEBACK = "CRANE_VERIFY_TRACEBACK"
 
 class Commands(click.Group):
     """A group whose commands are imported when they are called, so that `--help` answers at once."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # click's signature
         return list(COMMANDS)
@@ -80,7 +88,13 @@ def cli(ctx: click.Context, workspace: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code. Errors are a message and a hint, never a traceback."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
+        # stopped while devices are being asked: who types Ctrl-C does not wait an hour for them, and a kill loses nothing
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -91,13 +105,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Abort:
         complain("stopped by you", "nothing half done is left behind: what was recorded before stays recorded")
         return 1
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
-    except BrokenPipeError:
-        # the reader of our output went away, as `| head` does; its loss, not an error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except click.ClickException as error:
+        complain(*_usage(error))
+        return 2
     except CraneVerifyError as error:
         complain(str(error), error.hint)
         return error.exit_code
@@ -112,6 +125,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
             f"{type(error).__name__}: {error}", f"this is a fault of crane-verify; {TRACEBACK}=1 shows where, for a bug report"
         )
         return 1
+
+
+def _usage(error: click.ClickException) -> tuple[str, str]:
+    """What was typed wrongly, and what to type instead."""
+    message, near = error.format_message(), None
+    if isinstance(error, click.NoSuchCommand | click.NoSuchOption):
+        message, near = error.message, error.possibilities
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    message = message[:1].lower() + message[1:].rstrip(".")
+    if near:
+        return message, f"did you mean {' or '.join(near)}?"
+    return message, f"`{context.command_path if context else 'crane-verify'} --help` shows how it is used"
 
 
 def complain(message: str, hint: str) -> None:

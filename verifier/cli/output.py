@@ -50,7 +50,7 @@ def window_option(command: F) -> F:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output, keys in their own order."""
-    click.echo(json_text(document))
+    click.echo(json_text(document), nl=False)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -57,7 +57,7 @@ class Inventory:
             close = [folded[near] for near in difflib.get_close_matches(word.casefold(), folded, n=3, cutoff=0.5)]
         if close:
             return f"did you mean {' or '.join(close)}?"
-        return "`crane-verify devices` lists them" if names else "the inventory holds no device yet"
+        return "`crane-verify devices list` shows them" if names else "the inventory holds no device yet"
 
     def _spellings(self) -> Iterator[str]:
         for place in self._places():

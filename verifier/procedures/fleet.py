@@ -31,14 +31,18 @@ Outcome = Checked | Failed
 
 
 def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> Iterator[Outcome]:
-    """One outcome for every device, in the order they finish. At most `at_once` devices are asked at a time."""
-    with ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device") as pool:
-        running = [pool.submit(_outcome, device, collector) for device in devices]
-        try:
-            for done in as_completed(running):
-                yield done.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    """One outcome for every device, in the order they finish. At most `at_once` devices are asked at a time.
+
+    Whoever stops taking outcomes gets no more devices asked, and does not wait for those that are being asked.
+    """
+    pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device")
+    try:
+        for done in as_completed([pool.submit(_outcome, device, collector) for device in devices]):
+            yield done.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _outcome(device: Device, collector: Collector) -> Outcome:
