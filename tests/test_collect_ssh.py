@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from tests.servers.dropbear import BUSYBOX, DROPBEAR, running_dropbear
 from tests.servers.sshd import SFTP_ONLY, SSHD, no_secrets, running_sshd
 from verifier.collect.connection import CONNECTION
 from verifier.collect.snapshot import Collecting, collect
-from verifier.model.device import Device, DeviceName, SshAddress
+from verifier.model.device import Device, DeviceName, SshAddress, Timeouts
 from verifier.model.profile import Facts, Item, Pace, Profile, Topic
 from verifier.model.snapshot import WHOLE_ITEM, FactValue, Reading, Snapshot, Unread
 from verifier.model.words import Criticality, Kind, Maturity
@@ -111,3 +113,22 @@ def test_an_account_that_may_not_read_them_leaves_roots_keys_unread() -> None:
         found = items(snapshot(device.address(), Topic.AUTHORIZED_KEYS))["authorized-keys"]
     unread = [reading.member for reading in found if isinstance(reading.value, Unread)]
     assert "root" in unread or WHOLE_ITEM in unread
+
+
+@needs_dropbear
+def test_a_users_link_to_a_pipe_neither_opens_it_nor_holds_us_up() -> None:
+    """A pipe stands for whatever it is an act to open: the watchdog, a serial port, the kernel's log."""
+    with running_dropbear() as device:
+        pipe = device.folder / "pipe"
+        os.mkfifo(pipe)
+        (device.folder / ".ssh" / "authorized_keys2").symlink_to(pipe)
+        with pytest.raises(OSError, match="No such device"):
+            os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # nobody has it open to read
+        start = time.monotonic()
+        found = items(snapshot(device.address(timeouts=Timeouts(silence=5)), Topic.AUTHORIZED_KEYS))["authorized-keys"]
+        assert time.monotonic() - start < 4
+        listed = subprocess.run(["ssh-keygen", "-l", "-f", device.key_path], capture_output=True, text=True, check=True).stdout
+    told = {reading.member: reading.value for reading in found}
+    assert f"{device.user}/{listed.split()[1]}" in told
+    assert told[f"{device.user}/link {device.folder}/.ssh/authorized_keys2"] == FactValue(f"link={pipe}")
+    assert told[f"{device.folder}/.ssh/authorized_keys2"] == FactValue("not understood: no file of keys")

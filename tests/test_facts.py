@@ -15,7 +15,7 @@ from verifier.model.profile import Bounds, Facts, Item, Pace, TextRules, Topic
 from verifier.model.snapshot import WHOLE_ITEM, FactValue, NotAsked, Reading, Unread
 from verifier.model.words import Criticality, Evidence, FileType, Kind, Reason
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.request import Command, Request, Run
+from verifier.transport.request import Command, ReadFile, ReadTree, Request, Run
 
 
 def asked(topic: Topic, device: Callable[[Request], Script], **more: object) -> Outcome:
@@ -196,14 +196,61 @@ def test_keys_where_sshd_was_told_to_look() -> None:
     assert set(texts(asked(Topic.AUTHORIZED_KEYS, device))) == {f"root/{fingerprint(b'hidden')}"}
 
 
-def test_a_linked_key_file_is_told_and_followed() -> None:
-    link = FileEntry(ROOT_KEYS, FileType.SYMLINK, 0o777, 0, 0, 0, 0, b"/tmp/k")
-    files = {**DEBIAN, ROOT_KEYS: key_line(b"k").encode()}
-    found = texts(asked(Topic.AUTHORIZED_KEYS, FakeLinux(files, entries=(link,))))
+def link_to(path: bytes, target: bytes) -> FileEntry:
+    return FileEntry(path, FileType.SYMLINK, 0o777, 0, 0, 0, 0, target)
+
+
+@pytest.mark.parametrize("target", [b"/tmp/k", b"../../tmp/k", b"//tmp/./k", b"/tmp/further"])
+def test_a_linked_key_file_is_told_and_followed(target: bytes) -> None:
+    links = (link_to(ROOT_KEYS, target), link_to(b"/tmp/further", b"k"))
+    files = {**DEBIAN, b"/tmp/k": key_line(b"k").encode()}
+    found = texts(asked(Topic.AUTHORIZED_KEYS, FakeLinux(files, entries=links)))
     assert found == {
-        "root/link /root/.ssh/authorized_keys": "link=/tmp/k",
+        "root/link /root/.ssh/authorized_keys": f"link={target.decode()}",
         f"root/{fingerprint(b'k')}": "type=ssh-ed25519 file=/root/.ssh/authorized_keys comment=me@desk",
     }
+
+
+def test_what_a_users_link_leads_to_is_never_opened_by_name() -> None:
+    """A user may lay his file of keys as a link to /dev/watchdog: who opens that starts it, and it restarts the controller."""
+    asked_for: list[Request] = []
+
+    def device(request: Request) -> Script:
+        asked_for.append(request)
+        node = FileEntry(b"/dev/watchdog", FileType.CHARACTER, 0o600, 0, 0, 10 << 20 | 130, 0)
+        return FakeLinux(DEBIAN, entries=(link_to(KEYS, b"/dev/watchdog"), node))(request)
+
+    found = texts(asked(Topic.AUTHORIZED_KEYS, device))
+    assert found["service/link " + KEYS.decode()] == "link=/dev/watchdog"
+    assert found[KEYS.decode()] == "not understood: no file of keys"
+    assert [each.path for each in asked_for if isinstance(each, ReadFile)] == [b"/etc/passwd"]
+
+
+def test_links_in_a_circle_end() -> None:
+    found = texts(asked(Topic.AUTHORIZED_KEYS, FakeLinux(DEBIAN, entries=(link_to(ROOT_KEYS, ROOT_KEYS),))))
+    assert found["root"] == "<cannot be asked over this route, below>"
+
+
+@pytest.mark.parametrize("home", [b"/root/../root", b"/root\0", b"/" + b"a" * 5000])
+def test_a_home_that_cannot_be_asked_for_leaves_its_user_unread(home: bytes) -> None:
+    passwd = b"root:x:0:0:root:" + home + b":/bin/bash\nservice:x:1000:1000::/home//./service/:/bin/sh\n"
+    device = FakeLinux({**DEBIAN, b"/etc/passwd": passwd, KEYS: key_line(b"one").encode()})
+    assert texts(asked(Topic.AUTHORIZED_KEYS, device)) == {
+        "root": "<cannot be asked over this route, below>",
+        f"service/{fingerprint(b'one')}": f"type=ssh-ed25519 file={KEYS.decode()} comment=me@desk",
+    }
+
+
+def test_a_folder_named_as_a_file_of_keys_is_not_read_through() -> None:
+    bounds: list[Bounds] = []
+
+    def device(request: Request) -> Script:
+        if isinstance(request, ReadTree) and b"/" in request.roots:
+            bounds.append(request.bounds)
+        return FakeLinux({**DEBIAN, b"/etc/ssh/sshd_config": b"AuthorizedKeysFile /\n"})(request)
+
+    asked(Topic.AUTHORIZED_KEYS, device)
+    assert bounds and all(each.members <= 10_000 and each.bytes <= 200 << 20 for each in bounds)
 
 
 def test_keys_that_may_not_be_read_leave_their_user_unread_and_no_other() -> None:

@@ -21,7 +21,7 @@ from verifier.collect.unread import whole
 from verifier.errors import BadReply, OverBound, Refused, Unsupported
 from verifier.model.member import shown
 from verifier.model.pattern import matches
-from verifier.model.profile import Item, Proof
+from verifier.model.profile import Bounds, Item, Proof
 from verifier.model.snapshot import WHOLE_ITEM, FactValue, NotAsked, Reading, Unread
 from verifier.model.words import Evidence, Reason
 from verifier.transport.answer import FileEntry, NotRead, Output
@@ -116,14 +116,16 @@ class Inquiry:
                 case Absent() as absent:
                     self._absent.append(absent)
 
-    def tree(self, roots: tuple[bytes, ...], limit: int) -> Iterator[FileEntry | NotRead]:
+    def tree(self, roots: tuple[bytes, ...], limit: int, bounds: Bounds | None = None) -> Iterator[FileEntry | NotRead]:
         """Files with their content, where it has at most `limit` bytes. Roots that are not there are no answer.
+
+        Args:
+            bounds: tighter ones than the item's, where the device chose the roots.
 
         Raises:
             DeviceError: the answer is not whole.
         """
-        bounds = self.asking.item.bounds
-        request = ReadTree(roots, (), Proof.CONTENT, ("**",), limit, bounds)
+        request = ReadTree(roots, (), Proof.CONTENT, ("**",), limit, bounds or self.asking.item.bounds)
         if cannot := self.asking.cannot(request):
             self._absent.append(Absent(cannot.why, by_route=True))
             return

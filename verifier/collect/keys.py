@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
+from posixpath import dirname, join, normpath
 from typing import Final
 
 from verifier.collect.accounts import User, authorized_keys, logins
 from verifier.collect.fact import NOT_UNDERSTOOD, Fact, lines
 from verifier.collect.inquiry import Absent, Given, Inquiry
 from verifier.errors import OverBound
+from verifier.model.member import shown
+from verifier.model.profile import Bounds
 from verifier.model.snapshot import Unread
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
@@ -27,6 +31,11 @@ LIMIT: Final = 1 << 20
 MOST_USERS: Final = 2000
 _AT_ONCE: Final = 200
 """Paths in one request, so that a command line stays short."""
+_MOST_MEMBERS: Final = 10_000
+"""Where /etc/passwd or sshd_config name a whole folder as a file of keys, the device is not read through for it."""
+_LINKS: Final = 8
+"""Links followed from one file of keys."""
+_LONGEST_PATH: Final = 4096
 
 
 def authorized(inquiry: Inquiry) -> None:
@@ -42,11 +51,18 @@ def authorized(inquiry: Inquiry) -> None:
             return
     if len(users) > MOST_USERS:
         raise OverBound(f"more than {MOST_USERS} users")
-    owners = _owners(users, (*DEFAULTS, *_configured(inquiry)))
+    owners = _owners(inquiry, users, (*DEFAULTS, *_configured(inquiry)))
     paths = iter(owners)
     while roots := tuple(islice(paths, _AT_ONCE)):
-        for answer in inquiry.tree(roots, LIMIT):
-            _file(inquiry, answer, owners)
+        links = []
+        for answer in inquiry.tree(roots, LIMIT, _bounds(inquiry)):
+            match answer:
+                case FileEntry(path=path, type=FileType.SYMLINK, target=target) if path in owners:
+                    links.append((path, target))
+                case _:
+                    _file(inquiry, answer, owners)
+        for path, target in links:  # not before: one request at a time
+            _follow(inquiry, path, target, owners)
 
 
 def key_files(user: User, patterns: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -77,16 +93,31 @@ def _configured(inquiry: Inquiry) -> Iterator[bytes]:
                 inquiry.miss(path, Unread(why, detail))
 
 
-def _owners(users: Iterable[User], patterns: Iterable[bytes]) -> Mapping[bytes, list[bytes]]:
+def _bounds(inquiry: Inquiry) -> Bounds:
+    usual = inquiry.asking.item.bounds
+    return replace(usual, members=min(usual.members, _MOST_MEMBERS), bytes=min(usual.bytes, _AT_ONCE * LIMIT))
+
+
+def _owners(inquiry: Inquiry, users: Iterable[User], patterns: Iterable[bytes]) -> Mapping[bytes, list[bytes]]:
     """Which users' keys stand in which file."""
     found: dict[bytes, list[bytes]] = {}
     patterns = tuple(patterns)
     for user in users:
-        for path in key_files(user, patterns):
-            if b".." not in path.split(b"/"):
+        for named in key_files(user, patterns):
+            if path := _plain(named):
                 found.setdefault(path, []).append(user.name)
+            else:
+                inquiry.miss(user.name, Unread(Reason.UNSUPPORTED, f"no path we can ask for: {shown(named[:200])}"))
     found.setdefault(DROPBEAR, []).append(b"root")
     return found
+
+
+def _plain(path: bytes) -> bytes:
+    """An absolute path without `//` and `/./`, as it can be asked for; empty where it cannot. The device chose it."""
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+    if b".." in parts or b"\0" in path or len(path) > _LONGEST_PATH:
+        return b""
+    return b"/" + b"/".join(parts)
 
 
 def _file(inquiry: Inquiry, answer: FileEntry | NotRead, owners: Mapping[bytes, list[bytes]]) -> None:
@@ -99,23 +130,44 @@ def _file(inquiry: Inquiry, answer: FileEntry | NotRead, owners: Mapping[bytes, 
                 inquiry.add(authorized_keys(user, path, content), evidence)
         case FileEntry(path=path, type=FileType.REGULAR):
             _miss(inquiry, path, Unread(Reason.BOUND, f"more than {LIMIT} bytes"), owners)
-        case FileEntry(path=path, type=FileType.SYMLINK, target=target) if path in owners:
-            _follow(inquiry, path, target, owners)
         case FileEntry(path=path):
             inquiry.add([Fact(path, NOT_UNDERSTOOD + b": no file of keys")], evidence)
 
 
 def _follow(inquiry: Inquiry, path: bytes, target: bytes, owners: Mapping[bytes, list[bytes]]) -> None:
-    """A link is a fact of its own, and what it leads to is read too, since sshd reads that."""
+    """A link is a fact of its own, and what it leads to is read too, since sshd reads that.
+
+    Each link is followed here, by name, and never by a program that opens whatever is at its end: anybody with an account on the
+    device may lay one to its watchdog, its serial port or a pipe, and opening those is an act.
+    """
     inquiry.add([Fact(user + b"/link " + path, b"link=" + target) for user in owners[path]], inquiry.asking.route.evidence)
-    match inquiry.fetch(ReadFile(path, LIMIT)):
-        case Given(data, evidence):
-            for user in owners[path]:
-                inquiry.add(authorized_keys(user, path, data), evidence)
-        case Unread() as value:
-            _miss(inquiry, path, value, owners)
-        case Absent():
-            pass  # it leads nowhere, as the fact says
+    place = path
+    for _ in range(_LINKS):
+        place = normpath(join(dirname(place), target))
+        place = b"/" + place.lstrip(b"/")
+        if not _plain(place):
+            _miss(inquiry, path, Unread(Reason.UNSUPPORTED, f"its link leads to {shown(target[:200])}"), owners)
+            return
+        there = [each for each in inquiry.tree((place,), LIMIT, _bounds(inquiry)) if each.path == place]
+        match there:
+            case [FileEntry(type=FileType.SYMLINK, target=further)]:
+                target = further
+            case [FileEntry(type=FileType.REGULAR, content=bytes() as content)]:
+                for user in owners[path]:
+                    inquiry.add(authorized_keys(user, path, content), inquiry.asking.route.evidence)
+                return
+            case [FileEntry(type=FileType.REGULAR)]:
+                _miss(inquiry, path, Unread(Reason.BOUND, f"more than {LIMIT} bytes"), owners)
+                return
+            case [FileEntry()]:
+                inquiry.add([Fact(path, NOT_UNDERSTOOD + b": no file of keys")], inquiry.asking.route.evidence)
+                return
+            case [NotRead(_, why, detail)]:
+                _miss(inquiry, path, Unread(why, detail), owners)
+                return
+            case _:
+                return  # it leads nowhere, as the fact says
+    _miss(inquiry, path, Unread(Reason.UNSUPPORTED, f"more than {_LINKS} links one after the other"), owners)
 
 
 def _miss(inquiry: Inquiry, path: bytes, value: Unread, owners: Mapping[bytes, list[bytes]]) -> None:
