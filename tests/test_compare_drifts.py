@@ -185,6 +185,17 @@ def test_f13_what_the_signed_mask_names_is_not_compared(readings: tuple[Reading,
     assert judged(snapshot(approved), snapshot(found)) == (Verdict.MATCH, Coverage(1, 1))
 
 
+@pytest.mark.parametrize("mask", ["/opt/*", "/opt/ru?", "**/run"])
+def test_a_mask_over_a_folder_does_not_hide_that_what_is_in_it_was_not_read(mask: str) -> None:
+    """Nobody knows what is in a folder that somebody locked, also when the baseline knows of nothing in it."""
+    folder = FileValue(FileType.DIRECTORY, 0o755, 0, 0, 0)
+    approved = item(reading("/fw.bin", file()), reading("/opt/run", folder), volatile=(mask,))
+    locked = reading("/opt/run", Unread(Reason.DENIED, below=True))
+    found = replace(approved, readings=(approved.readings[0], locked))
+    assert judged(snapshot(approved), snapshot(approved)) == (Verdict.MATCH, Coverage(1, 1))
+    assert judged(snapshot(approved), snapshot(found)) == (Verdict.UNDETERMINED, Coverage(1, 2))
+
+
 def test_a_mask_over_everything_compares_nothing_and_is_no_match() -> None:
     approved = item(reading("/a", file()), volatile=("**",))
     assert judged(snapshot(approved), snapshot(approved)) == (Verdict.UNDETERMINED, Coverage(0, 0))

@@ -77,6 +77,8 @@ class Walk:
     """Of those, members that the approved mask keeps out of the comparison."""
 
 
+ANY_DEPTH = "/\0/\0"
+"""Stands for what may lie below a folder, under names and at a depth that only a mask over all of it covers."""
 EXAMPLES = 20
 """Members that one outcome names when it stands for many."""
 
@@ -87,7 +89,7 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
     Raises:
         ValueError: a side names a member twice, so that one reading could hide behind another.
     """
-    mask = compiled(approved.volatile).fullmatch if approved.volatile else None
+    mask = compiled(approved.volatile).fullmatch if approved.volatile else _nothing
     before, after = _ordered(approved), _ordered(found)
     never, unreached = _Gaps(before), _Gaps(after)
     unproven: dict[str, list[tuple[Reading, Reading]]] = {}
@@ -97,11 +99,13 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
         either = new or old
         assert either is not None
         member = either.member
-        hidden = mask is not None and member != WHOLE_ITEM and mask(member) is not None
+        hidden = member != WHOLE_ITEM and mask(member) is not None
         if new is not None and type(new.value) is not Unread:
             read += 1
             masked += hidden
         if hidden:
+            if new is not None and isinstance(new.value, Unread) and new.value.below and not mask(member + ANY_DEPTH):
+                unreached.add(member)  # a mask over a folder is none over what is in it, unless it says so
             continue
         if new is None:
             assert old is not None
@@ -141,6 +145,10 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
     not_read = [*never.outcomes(_never_read), *unreached.outcomes(_unread_now)]
     not_read += [_unproven(why, readings) for why, readings in unproven.items()]
     return Walk((*outcomes, *not_read), compared, sum(each.count for each in not_read), read, masked)
+
+
+def _nothing(_: str) -> None:
+    """A mask that names no member."""
 
 
 class _Gaps:
