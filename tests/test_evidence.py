@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -14,14 +15,14 @@ from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, STRANGER
 from verifier.cli.check import code, nothing_due
 from verifier.errors import TrustError, UsageError
 from verifier.model.baseline import Baseline
-from verifier.model.device import Device, DeviceName, ImageAddress, Window
+from verifier.model.device import Device, DeviceName, ImageAddress, RecordingAddress, Window
 from verifier.model.inventory import Inventory
-from verifier.model.words import Verdict
+from verifier.model.words import Criticality, Verdict
 from verifier.procedures.approve import InForce, Waiting, approve, proposal
 from verifier.procedures.check import check
 from verifier.procedures.collector import Collector
 from verifier.procedures.due import due
-from verifier.procedures.enrol import Proposing, propose
+from verifier.procedures.enrol import Proposing, capture, propose
 from verifier.procedures.fleet import Checked
 from verifier.procedures.lost import Lost, lost
 from verifier.record.workspace import Workspace
@@ -292,3 +293,92 @@ def test_check_says_what_left_the_inventory(port: Port) -> None:
     assert typed.code == 4
     assert "NOT IN THE INVENTORY  terminal-2/STS-02/card" in typed.err
     assert person.types("check", "--json").document[1]["device"] == "terminal-2/STS-02/card"
+
+
+# Where the answers came from
+
+
+def played_back(port: Port, device: Device) -> Device:
+    """The same device in the inventory, its answers taken down and played back."""
+    nights: list[bytes] = []
+    capture(device, port.collector, nights.append)
+    kept = port.folder / "night.json"
+    kept.write_bytes(nights[0])
+    return replace(device, address=RecordingAddress(str(kept)))
+
+
+def test_a_recording_in_the_devices_place_never_matches(port: Port) -> None:
+    """Whoever may write in the inventory could else play a good night's answers back for ever."""
+    device = port.device()
+    port.enrol(device)
+    played = played_back(port, device)
+    report = port.check(played).report
+    assert report.verdict is Verdict.DRIFT
+    assert [(drift.item, drift.member) for drift in report.drifts] == [("connection", "recording")]
+    assert report.drifts[0].criticality is Criticality.CRITICAL
+
+
+def test_a_device_that_was_approved_from_a_recording_matches_it(port: Port) -> None:
+    device = port.device()
+    played = played_back(port, device)
+    port.enrol(played)
+    assert port.check(played).report.verdict is Verdict.MATCH
+
+
+def test_a_report_says_where_it_asked(port: Port) -> None:
+    device = port.device()
+    port.enrol(device)
+    assert f"asked: image {port.folder}/STS-01" in port.check(device).report.notes
+    elsewhere = replace(device, address=ImageAddress(str(port.folder / "nowhere")))
+    assert f"asked: image {port.folder}/nowhere" in port.check(elsewhere).report.notes
+
+
+def test_what_is_never_read_stands_in_the_report(port: Port) -> None:
+    port.wants(CARD.replace("[/firmware]", '[/firmware], exclude: ["**/*.bak"]'))
+    device = port.device()
+    port.enrol(device)
+    (port.folder / "STS-01/firmware/implant.bak").write_text("never read")
+    assert "firmware: the profile leaves out **/*.bak" in port.check(device).report.notes
+
+
+def test_what_is_normalised_away_stands_in_the_report(port: Port) -> None:
+    port.wants(CARD.replace("{paths: [/firmware]}", '{paths: [/firmware]}, text: {match: ["/**"], normalise: [line-ends]}'))
+    device = port.device()
+    (port.folder / "STS-01/firmware/boot.bin").write_bytes(b"one\ntwo\n")
+    port.enrol(device)
+    assert not [note for note in port.check(device).report.notes if "normalises" in note]
+    (port.folder / "STS-01/firmware/boot.bin").write_bytes(b"one\r\ntwo\n")
+    report = port.check(device).report
+    assert report.verdict is Verdict.MATCH
+    assert "firmware: 1 text changed only in what the profile normalises: /firmware/boot.bin" in report.notes
+
+
+def test_a_path_that_never_held_anything_stands_in_the_report(port: Port) -> None:
+    port.wants(CARD + "  - {name: program, kind: program, files: {paths: [/mistyped]}}\n")
+    device = port.device()
+    port.enrol(device)
+    report = port.check(device).report
+    assert report.verdict is Verdict.MATCH
+    assert "nothing was there when approved, and nothing is there now: program" in report.notes
+
+
+def test_a_check_that_compared_only_who_the_device_is_is_no_match(port: Port) -> None:
+    """With a mask over all that is read, the line's own facts would be all that agrees."""
+    port.wants(CARD.replace("{paths: [/firmware]}", '{paths: [/firmware]}, volatile: ["/**"]'))
+    device = port.device()
+    played = played_back(port, device)
+    port.enrol(played)
+    report = port.check(played).report
+    assert report.drifts == ()
+    assert report.coverage.compared == 1
+    assert report.verdict is Verdict.UNDETERMINED
+
+
+def test_a_baseline_this_record_never_saw_approved_is_told(port: Port) -> None:
+    """A record that was emptied, with an old baseline put in place, must not look like an ordinary night."""
+    device = port.device()
+    port.enrol(device)
+    assert not [note for note in port.check(device).report.notes if "elsewhere" in note]
+    shutil.rmtree(port.workspace.root / "log")
+    (port.workspace.root / "baselines/.accepted.json").unlink()
+    assert [note for note in port.check(device).report.notes if note.startswith("baseline 1 came from elsewhere")]

@@ -438,7 +438,11 @@ def test_an_engineer_records_a_device_and_it_can_be_played_back(engineer: Person
     assert "look through it before you send it" in typed.err
     assert file.stat().st_mode & 0o777 == 0o600
     played = engineer.succeeds("capture", "played", "--json")
-    assert played.document["items"] == typed.document["items"]
+    line, *items = played.document["items"]
+    assert items == typed.document["items"]
+    assert [(each["member"], each["value"]["text"]) for each in line["readings"]] == [
+        ("recording", "played back; no device was asked")
+    ]
     assert len(json.dumps(typed.document["items"])) > 500
     # the very recording that lies here: the second look was the same as well
     assert loads(file.read_bytes(), "drive.json") == recording("demo-hoist-drive")

@@ -7,14 +7,7 @@ import click
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json, table
 from verifier.model.codec import to_json
-from verifier.model.device import (
-    Address,
-    ImageAddress,
-    ModbusSerialAddress,
-    ModbusTcpAddress,
-    RecordingAddress,
-    SshAddress,
-)
+from verifier.model.device import where
 from verifier.settings.profiles import load_profile
 
 
@@ -69,19 +62,3 @@ def validate(ctx: click.Context) -> None:
     for name in sorted({device.profile for device in devices}):
         load_profile(name, space.profiles)
     click.echo(f"{len(devices)} devices, all in order")
-
-
-def where(address: Address) -> str:
-    """An address in a few words."""
-    match address:
-        case SshAddress(host=host, port=port, user=user, jump=jump):
-            return f"ssh {user}@{host}:{port}" + (f" through {jump.host}" if jump else "")
-        case ModbusTcpAddress(host=host, port=port, unit=unit, tls=tls, rtu=rtu):
-            how = "modbus/tls" if tls else "modbus rtu over tcp" if rtu else "modbus"
-            return f"{how} {host}:{port} unit {unit}"
-        case ModbusSerialAddress(path=path, unit=unit):
-            return f"modbus rtu {path} unit {unit}"
-        case ImageAddress(path=path):
-            return f"image {path}"
-        case RecordingAddress(path=path):
-            return f"recording {path}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
 from verifier.collect.item import once
-from verifier.collect.printable import escaped
+from verifier.collect.printable import escaped, printable
 from verifier.collect.unread import unread, whole
 from verifier.errors import DeviceError, IdentityChanged
 from verifier.model.device import (
@@ -23,23 +23,30 @@ from verifier.model.words import Criticality, Evidence, Kind
 from verifier.transport.route import LineFact
 
 LONGEST: Final = 20_000
-"""Characters of one such fact; lists of algorithms are long."""
+"""Bytes of one such fact; lists of algorithms are long."""
 CONNECTION: Final = "connection"
 """The item's name. No item of a profile may have it."""
 
 HOST_KEY: Final = "host-key"
 CERTIFICATE: Final = "certificate"
-PROVEN: Final = (HOST_KEY, CERTIFICATE)
-"""Members that say who the device is. It proved that it holds the private half, and the fingerprint is computed here: `content`.
+RECORDING: Final = "recording"
+PROVEN: Final = (HOST_KEY, CERTIFICATE, RECORDING)
+"""Members that say who or what answered. A device proved that it holds the private half of its key, and the fingerprint is
+computed here: `content`. Whether a recording was played back we know by ourselves.
 
 All others, such as versions and algorithms, are what the device says, and matter less.
 """
 
 
-def connection(facts: tuple[LineFact, ...]) -> Iterator[ItemSnapshot]:
-    """The item, unless nothing is known by connecting, as of a plain Modbus line."""
+def connection(address: Address, facts: tuple[LineFact, ...]) -> Iterator[ItemSnapshot]:
+    """The item, unless nothing is known by connecting, as of a plain Modbus line.
+
+    That answers were played back is a member like any other: a recording in a device's place never matches the device's baseline.
+    """
+    if isinstance(address, RecordingAddress):
+        facts = (*facts, LineFact(RECORDING, "played back; no device was asked"))
     if facts:
-        yield _item(Reading(fact.name, FactValue(escaped(fact.text, LONGEST)), _evidence(fact.name)) for fact in facts)
+        yield _item(Reading(fact.name, FactValue(_said(fact.text)), _evidence(fact.name)) for fact in facts)
 
 
 def connection_unread(address: Address, error: DeviceError) -> Iterator[ItemSnapshot]:
@@ -65,6 +72,10 @@ def _presented(member: str, error: IdentityChanged) -> str:
         return escaped(str(error))
     bare = member == CERTIFICATE and ":" not in error.presented
     return escaped(f"sha256:{error.presented}" if bare else error.presented)
+
+
+def _said(text: str) -> str:
+    return printable(text.encode("utf-8", "surrogatepass"), LONGEST)
 
 
 def _evidence(member: str) -> Evidence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, assert_never
@@ -68,7 +68,7 @@ def collect(work: Collecting, route: Route) -> Snapshot:
     """
     started = work.now()
     session = _Session(work, route)
-    items = list(connection(route.facts))
+    items = list(connection(work.device.address, route.facts))
     not_asked: list[NotAsked] = []
     for number, item in enumerate(work.profile.items, 1):
         outcome = session.asked(item, number)
@@ -77,7 +77,7 @@ def collect(work: Collecting, route: Route) -> Snapshot:
         else:
             items.append(item_snapshot(item, outcome))
     session.report("", len(work.profile.items), 0)
-    notes = (*(escaped(note, 2000) for note in route.notes), *session.notes)
+    notes = (*(escaped(note, 2000) for note in route.notes), *session.notes, *_left_out(work.profile))
     return _snapshot(work, started, items, not_asked, notes, route.transcript.exchange())
 
 
@@ -87,6 +87,13 @@ def unreached(work: Collecting, error: DeviceError) -> Snapshot:
     items = [*connection_unread(work.device.address, error)]
     items += (item_snapshot(item, whole(value)) for item in work.profile.items)
     return _snapshot(work, work.now(), items, (), (error.hint,) if error.hint else (), NOTHING_ASKED)
+
+
+def _left_out(profile: Profile) -> Iterator[str]:
+    """What the profile keeps from being read at all, so that nobody takes it for read."""
+    for item in profile.items:
+        if isinstance(item.ask, FileTree) and item.ask.exclude:
+            yield f"{item.name}: the profile leaves out {', '.join(item.ask.exclude)}"
 
 
 class _Session:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from verifier.compare.describe import number
-from verifier.model.snapshot import NumberValue, Snapshot
+from verifier.compare.plain import counted
+from verifier.model.snapshot import FileValue, ItemSnapshot, NumberValue, Snapshot
 from verifier.model.words import Evidence
 
 
@@ -25,3 +28,39 @@ def evidence_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
         for item in found.items
         if item.name in offline and any(r.evidence < Evidence.OFFLINE_MEDIA for r in item.readings)
     )
+
+
+NAMED = 5
+"""Members that one note names; more are counted."""
+
+
+def normalising_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
+    """Texts whose bytes changed, and which are as approved only after the profile's rules."""
+    before = {item.name: item for item in approved.items}
+    return tuple(note for item in found.items if item.name in before for note in _normalised(before[item.name], item))
+
+
+def empty_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
+    """Items that held nothing when approved and hold nothing now: right for some, and what a mistyped path looks like."""
+    empty = {item.name for item in approved.items if not item.readings}
+    names = [item.name for item in found.items if item.name in empty and not item.readings]
+    return (f"nothing was there when approved, and nothing is there now: {', '.join(names)}",) if names else ()
+
+
+def _normalised(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[str]:
+    before = {reading.member: reading.value for reading in approved.readings}
+    members = [
+        reading.member
+        for reading in found.readings
+        if isinstance(was := before.get(reading.member), FileValue)
+        and isinstance(now := reading.value, FileValue)
+        and now.normal_sha256
+        and was.normal_sha256 == now.normal_sha256
+        and was.sha256 != now.sha256
+    ]
+    if members:
+        more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
+        yield (
+            f"{found.name}: {counted(len(members), 'text')} changed only in what the profile normalises: "
+            f"{', '.join(members[:NAMED])}{more}"
+        )

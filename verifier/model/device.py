@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from typing import assert_never
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -148,6 +149,24 @@ class RecordingAddress:
 
 
 Address = SshAddress | ModbusTcpAddress | ModbusSerialAddress | ImageAddress | RecordingAddress
+
+
+def where(address: Address) -> str:
+    """An address in a few words."""
+    match address:
+        case SshAddress(host=host, port=port, user=user, jump=jump):
+            return f"ssh {user}@{host}:{port}" + (f" through {jump.host}" if jump else "")
+        case ModbusTcpAddress(host=host, port=port, unit=unit, tls=tls, rtu=rtu):
+            how = "modbus/tls" if tls else "modbus rtu over tcp" if rtu else "modbus"
+            return f"{how} {host}:{port} unit {unit}"
+        case ModbusSerialAddress(path=path, unit=unit):
+            return f"modbus rtu {path} unit {unit}"
+        case ImageAddress(path=path, partition=partition):
+            return f"image {path}" + (f" partition {partition}" if partition else "")
+        case RecordingAddress(path=path):
+            return f"recording {path}"
+        case _:
+            assert_never(address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,4 +33,4 @@ def check(device: Device, collector: Collector) -> SignedReport:
         return recorded(refused(device, profile, error, collector), signer, collector)
     snapshot = read(device, profile, collector)
     drifts = compare(baseline.value.snapshot, snapshot, collector.workspace.kept_text)
-    return recorded(judged(baseline, snapshot, drifts), signer, collector)
+    return recorded(judged(baseline, snapshot, drifts, collector), signer, collector)

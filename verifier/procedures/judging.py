@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from verifier import __version__
+from verifier.collect.connection import CONNECTION
 from verifier.compare.coverage import coverage, item_results
-from verifier.compare.notes import evidence_notes, limit_notes
+from verifier.compare.notes import empty_notes, evidence_notes, limit_notes, normalising_notes
 from verifier.compare.verdict import verdict
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
@@ -24,14 +25,15 @@ TOOL = f"crane-verify {__version__}"
 NOTHING_ASKED = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
 
 
-def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, ...]) -> Report:
+def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, ...], collector: Collector) -> Report:
     """The report of a check that got as far as asking the device."""
     approved = baseline.value.snapshot
     items = item_results(approved, found, drifts)
     covered = coverage(items)
     return Report(
         device=found.device,
-        verdict=verdict(drifts, covered),
+        # who a device is says nothing of what it holds: a check that compared only that agrees with nothing
+        verdict=verdict(drifts, coverage(item for item in items if item.name != CONNECTION)),
         started=found.started,
         ended=found.ended,
         profile=found.profile,
@@ -42,7 +44,15 @@ def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, .
         items=items,
         drifts=drifts,
         not_asked=found.not_asked,
-        notes=(*_age(baseline.value, found), *found.notes, *limit_notes(found), *evidence_notes(approved, found)),
+        notes=(
+            *_age(baseline.value, found),
+            *_origin(baseline.value, collector),
+            *found.notes,
+            *limit_notes(found),
+            *evidence_notes(approved, found),
+            *normalising_notes(approved, found),
+            *empty_notes(approved, found),
+        ),
         exchange=found.exchange,
         tool=TOOL,
         previous="",
@@ -75,3 +85,12 @@ def refused(device: Device, profile: Profile, error: TrustError, collector: Coll
 def _age(baseline: Baseline, found: Snapshot) -> tuple[str, ...]:
     age = freshness(baseline, found.started)
     return (str(age),) if isinstance(age, Stale) else ()
+
+
+def _origin(baseline: Baseline, collector: Collector) -> tuple[str, ...]:
+    """Only this record can tell an older baseline from the newest. Where it was never approved here, that must be said."""
+    if collector.workspace.baselines.accepted(baseline.snapshot.device):
+        return ()
+    return (
+        f"baseline {baseline.serial} came from elsewhere: it was never approved in this record, which cannot tell older from newest",
+    )

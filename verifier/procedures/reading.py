@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from verifier.collect.printable import escaped
 from verifier.collect.snapshot import Collecting, collect, unreached
 from verifier.errors import DeviceError, OutsideWindow
-from verifier.model.device import Device, RecordingAddress
+from verifier.model.device import Device, RecordingAddress, where
 from verifier.model.profile import Profile
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.collector import Collector
@@ -30,6 +31,12 @@ def read(device: Device, profile: Profile, collector: Collector, record: Record 
     Raises:
         RecordError: another run holds this device, or the disk refused what was to be kept.
     """
+    snapshot = _read(device, profile, collector, record)
+    # the inventory is nobody's signed word: where the answers came from is part of what they are worth
+    return replace(snapshot, notes=(f"asked: {escaped(where(device.address))}", *snapshot.notes))
+
+
+def _read(device: Device, profile: Profile, collector: Collector, record: Record | None) -> Snapshot:
     workspace = collector.workspace
     work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress)
     if isinstance(device.address, RecordingAddress):
