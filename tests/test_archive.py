@@ -366,6 +366,18 @@ def test_too_many_members() -> None:
         list(read_archive([data], members=10))
 
 
+def test_long_names_do_not_fill_the_memory() -> None:
+    """Each could be one an honest tar writes; together they would be gigabytes."""
+
+    def flood() -> Iterator[bytes]:
+        for number in range(1000):
+            assert number < 400, "names are taken without end"
+            yield blocks(member(f"./{number}/" + "n" * 4000))
+
+    with pytest.raises(OverBound, match="names"):
+        list(read_archive(flood(), members=1000))
+
+
 def test_global_pax_records_hold_until_taken_back() -> None:
     data = pax(b"12 uid=4711\n", b"g") + blocks(member("./a")) + pax(b"7 uid=\n") + blocks(member("./b"))
     data += blocks(member("./c")) + END

@@ -215,6 +215,15 @@ def test_an_endless_directory_ends_at_the_bound() -> None:
     assert len(answers) <= 1001
 
 
+def test_long_names_do_not_fill_the_memory() -> None:
+    answers = walk(LyingSftp("long-names"), tree(bounds=Bounds(members=1000)))
+    folder = answers[b"/t"]
+    assert isinstance(folder, NotRead)
+    assert (folder.reason, folder.below) == (Reason.BOUND, True)
+    assert "names take more than" in folder.detail
+    assert len(answers) < 400
+
+
 def test_an_endless_file_ends_at_the_bound_and_costs_no_memory() -> None:
     tracemalloc.start()
     try:

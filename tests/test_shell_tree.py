@@ -688,6 +688,46 @@ def test_one_file_over_the_bound_on_bytes_is_left_out_alone(userland_path: str, 
     assert len(found) == 3
 
 
+class Flooding(Played):
+    """Records of a listing by GNU find, as many as are taken."""
+
+    def __init__(self, name: Callable[[int], bytes], most: int, first: tuple[bytes, ...] = ()) -> None:
+        super().__init__(b"", 0, b"")
+        self._name, self._most, self._first = name, most, first
+
+    def chunks(self) -> Iterator[bytes]:
+        for path in self._first:
+            yield b"d 755 1 0 0 0 1.0 1.0 1 1 " + path + b"\0\0"
+        for number in range(self._most):
+            yield b"f 644 1 0 0 0 1.0 1.0 1 1 " + self._name(number) + b"\0\0"
+        raise AssertionError("it is read without end")
+
+
+@pytest.mark.parametrize(
+    "name", [lambda n: b"/t/%d" % n + b"n" * 4000, lambda n: b"/t/1/2/%d/" % n + b"n" * 4000 + b"/x"], ids=["long", "too deep"]
+)
+def test_names_do_not_fill_the_memory(name: Callable[[int], bytes]) -> None:
+    request = asked(Path("/t"), bounds=Bounds(members=1000, depth=3))
+    userland = Userland(ArchiveTool.GNU, "1.34", Form.PRINTF, hash=True, cat=True)
+    (only,) = read_tree(request, lambda _: Flooding(name, 999), userland)
+    assert isinstance(only, NotRead)
+    assert (only.path, only.reason, only.below) == (b"/t", Reason.BOUND, True)
+
+
+def test_a_second_listing_without_end_is_over_the_bound(tmp_path: Path) -> None:
+    """The first was short, so that only the second can tell."""
+    shell = LocalShell()
+    root = os.fsencode(tmp_path)
+
+    def execute(arguments: tuple[bytes, ...]) -> Execution:
+        if len(shell.asked) == 2:
+            return Flooding(lambda number: root + b"/%d" % number, 5000, first=(root,))
+        return shell.execute(arguments)
+
+    with pytest.raises(OverBound, match="appeared"):
+        list(read_tree(asked(tmp_path, bounds=Bounds(members=1000)), execute, probed(GNU_PATH)))
+
+
 def test_the_bound_on_depth(userland_path: str, tmp_path: Path) -> None:
     (tmp_path / "1" / "2" / "3" / "4").mkdir(parents=True)
     (tmp_path / "1" / "2" / "3" / "file").write_bytes(b"f")

@@ -112,7 +112,7 @@ class LyingSftp:
             case 5:
                 self._read(number, subject, reader.u64(), reader.u32())
             case 3 | 11:
-                self._put(HANDLE, number, _string(subject))
+                self._put(HANDLE, number, _string(subject[:256]))
             case 4:
                 self._put(STATUS, number, _u32(0) + _string(b"") + _string(b""))
             case 7:
@@ -168,6 +168,8 @@ class LyingSftp:
         turn = self._listed[path] = self._listed.get(path, 0) + 1
         if self.lie == "endless":
             names = [b"f%d-%d" % (turn, at) for at in range(50)]
+        elif self.lie == "long-names":
+            names = [b"%d-%d-" % (turn, at) + b"n" * 4000 for at in range(50)]
         elif self.lie == "no-names":
             names = []
         elif turn > 1:

@@ -22,6 +22,15 @@ SIZE_LIMIT = 1 << 62
 """Bytes of one member; beyond it a size is nonsense, and our own arithmetic on offsets would be too."""
 PATH_LIMIT = 1 << 16
 """Bytes of one name. Linux stops at 4096; archives of other systems may go a little further."""
+NAME_BYTES = 512
+"""What one member's name, link target and metadata take on average, at most. Each may be longer, but not all of them: two hundred
+thousand names of the longest kind would fill the memory."""
+
+
+def names_room(members: int) -> int:
+    """Bytes that the names of so many members may take together."""
+    return (1 << 20) + NAME_BYTES * members
+
 
 # name, mode, owner, group, size, mtime, checksum, type, link name, magic and version, user, group, major, minor, prefix
 _FIELDS = struct.Struct("100s8s8s8s12s12s8sc100s8s64x8s8s155s12x")

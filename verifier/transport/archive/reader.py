@@ -12,7 +12,7 @@ from dataclasses import replace
 from verifier.errors import BadReply, OverBound
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.archive.header import BLOCK, ZERO_BLOCK, Header, absolute, extended, header, records
+from verifier.transport.archive.header import BLOCK, ZERO_BLOCK, Header, absolute, extended, header, names_room, records
 from verifier.transport.archive.stream import ArchiveStream
 
 EXTENSIONS = 16
@@ -40,11 +40,12 @@ def read_archive(
     Raises:
         Truncated: the stream ended before the two zero blocks that end an archive.
         BadReply: it is not an archive, or one that an honest tar does not write.
-        OverBound: more than `members` members.
+        OverBound: more than `members` members, or names that take more room than theirs do.
     """
     stream = ArchiveStream(chunks)
     seen: dict[bytes, bytes | FileEntry] = {}
     common: dict[bytes, bytes] = {}
+    room = names_room(members)
     while True:
         block = stream.take(BLOCK)
         if block == ZERO_BLOCK:
@@ -60,6 +61,9 @@ def read_archive(
             raise BadReply("a path stands in the archive twice", "read it again; no honest tar does this")
         if len(seen) >= members:
             raise OverBound(f"more than {members} members in the archive")
+        room -= len(path) + len(head.link)
+        if room < 0:
+            raise OverBound(f"the names in the archive take more than {names_room(members)} bytes")
         answer: FileEntry | NotRead
         if head.kind == b"S" or (pax and any(keyword.startswith(b"GNU.sparse.") for keyword in pax)):
             answer = NotRead(path, Reason.UNSUPPORTED, "stored as a sparse file")

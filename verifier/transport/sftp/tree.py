@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from verifier.model.member import shown
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
+from verifier.transport.archive.header import names_room
 from verifier.transport.request import ReadFile, ReadTree
 from verifier.transport.scope import KERNEL, Scope
 from verifier.transport.sftp.client import (
@@ -75,6 +76,7 @@ class SftpWalk:
         self._scope = Scope(request)
         self._ends = time.monotonic() + request.bounds.seconds
         self._members = self._bytes = 0
+        self._room = names_room(request.bounds.members)
         self._files: deque[_Found] = deque()
         self._folders: list[_Found] = []
         self._answers: deque[Answer] = deque()
@@ -214,8 +216,8 @@ class SftpWalk:
             if name in seen:
                 raise Fault(Reason.BAD_REPLY, f"it lists {shown(name)[:100]!r} twice")
             seen.add(name)
-            self._count_member()
             path = above + b"/" + name
+            self._count_member(path)
             if path in KERNEL:
                 self._answers.append(_kernel(path))
             elif path not in self._scope.roots and not self._scope.excludes(path):
@@ -256,7 +258,10 @@ class SftpWalk:
         wanted = self._scope.keeps(found.path, found.attributes.size)
         return self._request.keep_limit if wanted else -1
 
-    def _count_member(self) -> None:
+    def _count_member(self, path: bytes) -> None:
+        self._room -= len(path)
+        if self._room < 0:
+            raise Fault(Reason.BOUND, f"the names take more than {names_room(self._bounds.members)} bytes")
         self._members += 1
         if self._members > self._bounds.members:
             raise Fault(Reason.BOUND, f"more than {self._bounds.members} members")

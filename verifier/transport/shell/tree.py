@@ -13,6 +13,7 @@ from verifier.errors import BadReply, OverBound, Truncated, Unsupported
 from verifier.model.profile import Proof
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead
+from verifier.transport.archive.header import names_room
 from verifier.transport.archive.reader import read_archive
 from verifier.transport.request import ReadTree
 from verifier.transport.scope import KERNEL, Scope, in_kernel, parent
@@ -42,7 +43,7 @@ def read_tree(request: ReadTree, execute: Execute, userland: Userland) -> Iterat
         Unsupported: this device has not the programs it takes; nothing was sent.
         Truncated: a stream ended before its end. What was answered before stands.
         BadReply: what came is not what was asked for.
-        OverBound: the time was over in the second listing.
+        OverBound: the time was over in the second listing, or it has no end.
         DeviceError: from the line.
     """
     if userland.listing is Form.NONE:
@@ -118,6 +119,7 @@ class _Reading:
     def first_listing(self) -> None:
         """Fills `listed`."""
         too_deep: set[bytes] = set()
+        held, room = 0, names_room(self.request.bounds.members)
         with self.run.started(self.listing()) as running:
             for path, record in records(self.userland.listing, running.chunks()):
                 self.scope.check(path)
@@ -128,11 +130,16 @@ class _Reading:
                     if path in KERNEL:
                         self.unread[path] = NotRead(path, Reason.UNSUPPORTED, WINDOW, below=True)
                 elif self.scope.too_deep(path):
-                    too_deep.add(parent(path))
+                    if (above := parent(path)) not in too_deep:
+                        too_deep.add(above)
+                        held += len(above)
                 else:
                     self.listed.setdefault(path, record)
+                    held += len(path) + len(record)
                     if len(self.listed) > self.request.bounds.members:
                         raise OverBound(f"more than {self.request.bounds.members} members")
+                if held > room:
+                    raise OverBound(f"names and metadata of {len(self.listed)} members that take more than {room} bytes")
             complaints = running.complaints(escaped=self.userland.listing is Form.PRINTF)
         for complaint in complaints:
             if not complaint.gone:
@@ -256,6 +263,7 @@ class _Reading:
     def confirmed(self) -> Iterator[Answer]:
         """Everything that the second listing says the same of; then what it does not."""
         answered: set[bytes] = set()
+        appeared = 0
         with self.run.started(self.listing()) as running:
             for path, record in records(self.userland.listing, running.chunks()):
                 self.scope.check(path)
@@ -268,6 +276,9 @@ class _Reading:
                 self.unlisted.discard(path)
                 before = self.listed.pop(path, None)
                 if before is None:
+                    appeared += 1
+                    if appeared > self.request.bounds.members:
+                        raise OverBound(f"more than {self.request.bounds.members} names appeared while the tree was read")
                     yield NotRead(path, Reason.UNSTABLE, "appeared while the tree was read")
                 elif before == record or self.unmoved(before, record):
                     yield self.answer(path, self.parsed(before))
