@@ -89,7 +89,7 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
     Raises:
         ValueError: a side names a member twice, so that one reading could hide behind another.
     """
-    mask = compiled(approved.volatile).fullmatch if approved.volatile else _nothing
+    mask = compiled(approved.volatile).match if approved.volatile else _nothing
     before, after = _ordered(approved), _ordered(found)
     never, unreached = _Gaps(before), _Gaps(after)
     unproven: dict[str, list[tuple[Reading, Reading]]] = {}
@@ -99,7 +99,7 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
         either = new or old
         assert either is not None
         member = either.member
-        hidden = member != WHOLE_ITEM and mask(member) is not None
+        hidden = member != WHOLE_ITEM and mask(member)
         if new is not None and type(new.value) is not Unread:
             read += 1
             masked += hidden
@@ -147,8 +147,9 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
     return Walk((*outcomes, *not_read), compared, sum(each.count for each in not_read), read, masked)
 
 
-def _nothing(_: str) -> None:
+def _nothing(_: str) -> bool:
     """A mask that names no member."""
+    return False
 
 
 class _Gaps:

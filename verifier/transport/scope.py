@@ -53,11 +53,11 @@ class Scope:
 
     def excludes(self, path: bytes) -> bool:
         """Is it at or below something the request leaves out?"""
-        return bool(self.request.exclude) and self._excluded.fullmatch(shown(path)) is not None
+        return bool(self.request.exclude) and self._excluded.match(shown(path))
 
     def keeps(self, path: bytes, size: int) -> bool:
         """Shall its content come along?"""
-        return size <= self.request.keep_limit and self._keep.fullmatch(shown(path)) is not None
+        return size <= self.request.keep_limit and self._keep.match(shown(path))
 
     def check(self, path: bytes) -> None:
         """Raises:

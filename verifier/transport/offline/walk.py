@@ -148,11 +148,7 @@ class Walk:
         return entry(path, node, node.size, node.sha256, content)
 
     def _wanted(self, path: bytes, node: Node) -> bool:
-        return (
-            self._keep is not None
-            and node.size <= self._request.keep_limit
-            and self._keep.fullmatch(member.shown(path)) is not None
-        )
+        return self._keep is not None and node.size <= self._request.keep_limit and self._keep.match(member.shown(path))
 
     def _file(self, path: bytes, node: Node) -> Iterator[Answer]:
         try:
@@ -190,7 +186,7 @@ class Walk:
         return entry(path, node, size, digest.hexdigest(), b"".join(kept) if wanted else None)
 
     def _left_out(self, path: bytes) -> bool:
-        return self._exclude is not None and self._exclude.fullmatch(member.shown(path)) is not None
+        return self._exclude is not None and self._exclude.match(member.shown(path))
 
     def _left_out_from(self, parts: tuple[bytes, ...]) -> bool:
         return any(self._left_out(joined(parts[:length])) for length in range(len(parts) + 1))
