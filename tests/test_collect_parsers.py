@@ -204,6 +204,17 @@ def test_only_listening_sockets_are_told_with_their_user() -> None:
     assert said(network.listeners(b"tcp6", "little", (1, 0)), six) == {"tcp [::1]:22": "uid=0"}
 
 
+def test_an_account_that_is_no_longer_locked_in_passwd_shows() -> None:
+    """`*` lets nobody in; `x` lets in whoever has a password in /etc/shadow, which is not read."""
+    locked, opened = (said(accounts.users, f"svc:{field}:1:1::/:/bin/sh")["svc"] for field in ("*", "x"))
+    assert locked == opened + " password=locked"
+
+
+def test_a_groups_password_is_told_by_its_digest() -> None:
+    assert said(accounts.groups, "wheel:x:10:")["wheel"] == said(accounts.groups, "wheel::10:")["wheel"] == "gid=10"
+    assert said(accounts.groups, "wheel:$6$secret:10:")["wheel"].startswith("gid=10 password=sha256:")
+
+
 def test_a_password_hash_in_passwd_is_never_shown_but_its_change_is() -> None:
     one, other = (said(accounts.users, f"root:{h}:0:0:root:/root:/bin/sh\n")["root"] for h in ("$6$salt$aaa", "$6$salt$bbb"))
     assert "$6$" not in one

@@ -23,7 +23,8 @@ class User:
 def users(data: bytes) -> Iterator[Fact]:
     """/etc/passwd: `root` is `uid=0 gid=0 home=/root shell=/bin/sh gecos=root`.
 
-    A password hash that stands here is never shown; its digest is, so that a change shows. An empty password is said.
+    A password hash that stands here is never shown; its digest is, so that a change shows. An empty password is said, and so is
+    an account that is locked here: with an `x` in that place it would be opened by /etc/shadow.
     """
     for line in lines(data):
         fields = line.split(b":")
@@ -38,20 +39,27 @@ def users(data: bytes) -> Iterator[Fact]:
 def _password(field: bytes) -> bytes:
     if field == b"":
         return b"password=none"
-    if field in (b"x", b"*", b"!", b"!!", b"!*", b"*LK*", b"NP"):
+    if field == b"x":
         return b""
+    if field in (b"*", b"!", b"!!", b"!*", b"*LK*", b"NP"):
+        return b"password=locked"
     return b"password=sha256:" + hashlib.sha256(field).hexdigest().encode()
 
 
 def groups(data: bytes) -> Iterator[Fact]:
-    """/etc/group: `dialout` is `gid=20 members=crane,service`. The order of the members has no meaning."""
+    """/etc/group: `dialout` is `gid=20 members=crane,service`. The order of the members has no meaning.
+
+    A group's password lets others become its members, so it is told as in /etc/passwd; to have none is what is usual here.
+    """
     for line in lines(data):
         fields = line.split(b":")
         if len(fields) != 4:
             yield garbage(line)
             continue
-        name, _, gid, members = fields
-        yield Fact(name, pairs((b"gid", gid), (b"members", b",".join(sorted(m for m in members.split(b",") if m)))))
+        name, password, gid, members = fields
+        text = pairs((b"gid", gid), (b"members", b",".join(sorted(m for m in members.split(b",") if m))))
+        closed = password in (b"", b"x", b"*", b"!")
+        yield Fact(name, text if closed else text + b" " + _password(password))
 
 
 def logins(data: bytes) -> tuple[User, ...]:
