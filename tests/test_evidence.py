@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import settled
+from tests.terminal import Person, settled
 from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, STRANGER
 from verifier.cli.check import code, nothing_due
+from verifier.cli.report import page_of
 from verifier.errors import TrustError, UsageError
 from verifier.model.baseline import Baseline
 from verifier.model.device import Device, DeviceName, ImageAddress, RecordingAddress, Window
@@ -28,7 +30,8 @@ from verifier.procedures.lost import Lost, lost
 from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
-from verifier.trust.statement import baseline_statement, report_statement
+from verifier.trust.statement import REPORT, baseline_statement, report_statement
+from verifier.trust.verify import claimed
 
 CARD = """\
 profile: test-card
@@ -272,27 +275,37 @@ def test_one_that_went_out_of_service_is_still_told_and_fails_no_check(port: Por
     assert code([Checked(first, port.check(first))], (gone,)) == 0
 
 
-def test_check_says_what_left_the_inventory(port: Port) -> None:
-    def inventory(*cranes: str) -> str:
-        lines = [
-            f"      {crane}: {{devices: {{card: {{profile: test-card, every: 7d, image: {{path: ../{crane}}}}}}}}}"
-            for crane in cranes
-        ]
-        return "\n".join(["sites:", "  terminal-2:", "    cranes:", *lines, ""])
+def inventory(*cranes: str) -> str:
+    card = "{profile: test-card, every: 7d, image: {path: ../%s}}"
+    lines = [f"      {crane}: {{devices: {{card: {card % crane}}}}}" for crane in cranes]
+    return "\n".join(["sites:", "  terminal-2:", "    cranes:", *lines, ""])
 
-    (port.folder / "two").mkdir()
-    person = settled(port.folder / "two", inventory("STS-01", "STS-02"), **{"test-card": CARD})
+
+@pytest.fixture
+def engineer(port: Port) -> Person:
+    """The same two cards, in the hands of a person at a terminal."""
+    desk = port.folder / "desk"
+    desk.mkdir()
+    person = settled(desk, inventory("STS-01", "STS-02"), **{"test-card": CARD})
     for crane in ("STS-01", "STS-02"):
-        (port.folder / crane).rename(port.folder / "two" / crane)
-    person.succeeds("baseline", "propose", "STS-01", "STS-02", "--reason", "commissioning")
-    person.succeeds("baseline", "approve", "STS-01", "STS-02", "--yes")
-    person.succeeds("check")
-    assert "2 checked within their interval" in person.succeeds("check", "--due").out
-    (person.workspace / "inventory.yaml").write_text(inventory("STS-01"))
-    typed = person.types("check", "--due")
+        (port.folder / crane).rename(desk / crane)
+    return person
+
+
+def enrol(engineer: Person, *words: str) -> None:
+    engineer.succeeds("baseline", "propose", *words, "--reason", "commissioning")
+    engineer.succeeds("baseline", "approve", *words, "--yes")
+
+
+def test_check_says_what_left_the_inventory(engineer: Person) -> None:
+    enrol(engineer, "terminal-2")
+    engineer.succeeds("check")
+    assert "2 checked within their interval" in engineer.succeeds("check", "--due").out
+    (engineer.workspace / "inventory.yaml").write_text(inventory("STS-01"))
+    typed = engineer.types("check", "--due")
     assert typed.code == 4
     assert "NOT IN THE INVENTORY  terminal-2/STS-02/card" in typed.err
-    assert person.types("check", "--json").document[1]["device"] == "terminal-2/STS-02/card"
+    assert engineer.types("check", "--json").document[1]["device"] == "terminal-2/STS-02/card"
 
 
 # Where the answers came from
@@ -382,3 +395,77 @@ def test_a_baseline_this_record_never_saw_approved_is_told(port: Port) -> None:
     shutil.rmtree(port.workspace.root / "log")
     (port.workspace.root / "baselines/.accepted.json").unlink()
     assert [note for note in port.check(device).report.notes if note.startswith("baseline 1 came from elsewhere")]
+
+
+# At the terminal
+
+
+def test_a_digest_pins_the_proposal_between_reading_and_signing(engineer: Person) -> None:
+    """`approve --yes` is typed after `baseline diff` was read, and the proposal may have been replaced in between."""
+    enrol(engineer, "STS-01")
+    boot = engineer.workspace.parent / "STS-01/firmware/boot.bin"
+    boot.write_text("the update that was agreed")
+    engineer.succeeds("baseline", "propose", "STS-01", "--reason", "update")
+    read = engineer.succeeds("baseline", "diff", "STS-01/card").out
+    (digest,) = re.findall(r"--sha256 ([0-9a-f]{64})", read)
+    boot.write_text("an implant beside it")
+    engineer.succeeds("baseline", "propose", "STS-01", "--reason", "update")
+    typed = engineer.types("baseline", "approve", "STS-01", "--yes", "--sha256", digest)
+    assert typed.code == 2
+    assert "is another one" in typed.err
+    boot.write_text("the update that was agreed")
+    engineer.succeeds("baseline", "propose", "STS-01", "--reason", "update")
+    (digest,) = re.findall(r"--sha256 ([0-9a-f]{64})", engineer.succeeds("baseline", "diff", "STS-01/card").out)
+    signed = engineer.succeeds("baseline", "approve", "STS-01", "--yes", "--sha256", digest).out
+    assert "critical  /firmware/boot.bin" in signed  # also who does not want to be asked is shown what is signed
+    assert engineer.types("baseline", "approve", "terminal-2", "--yes", "--sha256", digest).code == 2
+
+
+def test_a_signer_sees_what_will_not_be_compared(engineer: Person) -> None:
+    masked = CARD.replace("{paths: [/firmware]}", '{paths: [/firmware]}, volatile: ["/firmware/**"]')
+    (engineer.workspace / "profiles/test-card.yaml").write_text(masked)
+    shown = engineer.succeeds("baseline", "propose", "STS-01", "--reason", "commissioning", "--valid-for", "365d").out
+    assert "not compared in firmware: /firmware/**" in shown
+    assert "valid until" in shown
+
+
+def test_a_list_of_reports_tells_what_nobody_signed(engineer: Person) -> None:
+    enrol(engineer, "STS-01")
+    engineer.succeeds("check", "STS-01")
+    genuine = Workspace(engineer.workspace).log
+    report = claimed(genuine.read(1), REPORT)
+    forged = seal(report_statement(report), PAYLOAD_TYPE, (STRANGER,))
+    genuine.append(lambda _: forged)
+    listed = engineer.succeeds("report", "list", "--json").document
+    assert [(each["number"], each["verdict"]) for each in listed] == [(2, "not genuine"), (1, "match")]
+    assert engineer.types("report", "show", "2").code == 5
+    assert engineer.types("log", "verify").code == 5
+
+
+def test_a_match_older_than_its_interval_is_stale(engineer: Person) -> None:
+    enrol(engineer, "terminal-2")
+    engineer.succeeds("check")
+    fast = engineer.workspace / "inventory.yaml"
+    fast.write_text(fast.read_text().replace("every: 7d", "every: 1ms", 1))
+    listed = engineer.succeeds("report", "list", "--json").document
+    assert sorted((each["device"], each["verdict"]) for each in listed) == [
+        ("terminal-2/STS-01/card", "match, stale"),
+        ("terminal-2/STS-02/card", "match"),
+    ]
+    page = engineer.workspace / "site.html"
+    engineer.succeeds("report", "export", "terminal-2", "-o", str(page))
+    assert '<header class="verdict undetermined">' in page.read_text()
+    assert "1 match, stale" in page.read_text()
+
+
+def test_a_file_called_like_a_number_does_not_stand_in_for_the_record(engineer: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    enrol(engineer, "STS-01")
+    engineer.succeeds("check", "STS-01")
+    monkeypatch.chdir(engineer.workspace)
+    Path("1").write_bytes(Workspace(engineer.workspace).log.read(0))
+    assert engineer.succeeds("report", "verify", "1").out.startswith("genuine: terminal-2/STS-01/card, match")
+
+
+def test_no_two_devices_have_one_page() -> None:
+    pages = {page_of(DeviceName("t", crane, device)) for crane, device in (("a-b", "c"), ("a", "b-c"))}
+    assert len(pages) == 2

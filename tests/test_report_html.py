@@ -194,6 +194,11 @@ def test_an_overview_is_green_only_when_every_device_matched() -> None:
     assert overall([match, example.drifted()], dead) == "drift"
     assert overall(FLEET) == "untrusted"
     assert "Nothing checked is not a match." in fleet_view([], "STS-01")
+    old = fleet_view([match, match], "STS-01", stale={match.report.device})
+    assert '<header class="verdict undetermined">' in old
+    assert "1 match, stale" in old
+    assert '<tr class="match"><th scope="row"' in old  # the legend alone
+    assert '<tr class="match">\n' not in old
     nothing = replace(match, report=replace(match.report, verdict=Verdict.UNDETERMINED))
     assert "nothing was compared" in fleet_view([replace(nothing, report=replace(nothing.report, notes=()))], "STS-01")
 

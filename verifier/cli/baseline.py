@@ -89,6 +89,7 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
         print_json([to_json(change) for change in seen.changes])
         return
     _print_changes(seen)
+    click.echo(f"to sign just this: crane-verify baseline approve {seen.baseline.snapshot.device} --sha256 {seen.sha256}")
 
 
 @command.command("approve")
@@ -97,17 +98,29 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
     "--key", type=click.Path(path_type=Path), help="Your signing key. Default: CRANE_VERIFY_KEY, or the one `init` made."
 )
 @click.option("--yes", is_flag=True, help="You have read `baseline diff`; do not ask again, item by item.")
+@click.option("--sha256", "expected", default="", help="Sign only the proposal with this digest, as `baseline diff` printed it.")
 @click.pass_context
-def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: bool) -> None:
+def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: bool, expected: str) -> None:
     """Sign proposals with your key. Asks about each item that would change against the baseline it replaces."""
     signer = None
-    for device in desk.inventory(ctx).select(words):
+    devices = desk.inventory(ctx).select(words)
+    if expected and len(devices) != 1:
+        raise UsageError(f"one digest, and {len(devices)} proposals", "name the one device whose proposal it is")
+    for device in devices:
         collector = desk.collector(ctx)
         seen = proposal(device, collector)
+        if expected and expected.lower() != seen.sha256:
+            raise UsageError(
+                f"the proposal of {device.name} is another one: sha256 {seen.sha256}",
+                "it was replaced; read `baseline diff` again",
+            )
         click.secho(f"{device.name}: serial {seen.baseline.serial}, proposed {local(seen.baseline.proposed)}", bold=True)
         click.echo(f"reason: {seen.baseline.reason}")
+        click.echo(f"sha256 of what is signed: {seen.sha256}")
         if not yes:
             _ask_about(seen)
+        elif seen.supersedes:
+            _print_changes(seen)
         signer = signer or desk.signer(key or desk.person_key_path())
         match approve(device, seen, signer, collector):
             case InForce(baseline, entry):

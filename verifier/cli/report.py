@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, local, print_json, say, table
-from verifier.errors import UsageError
-from verifier.model.device import DeviceName
+from verifier.errors import TrustError, UsageError
+from verifier.model.device import Device, DeviceName
 from verifier.procedures.audit import Found, report_at, reports, signed_report, verified_report
+from verifier.procedures.due import is_stale
 from verifier.record.files import read_whole, write_whole
 from verifier.report.html import fleet_view
 from verifier.report.machine import document
@@ -19,6 +21,10 @@ from verifier.report.signed import NotReported, SignedReport
 from verifier.report.text import text_lines
 from verifier.report.views import VIEWS
 from verifier.report.words import coverage
+from verifier.trust.policy import Policy
+
+NOT_GENUINE = "not genuine"
+"""What stands in place of a verdict that nobody trusted has signed."""
 
 
 @click.group()
@@ -39,18 +45,33 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) -> None:
-    """List reports, newest first. `show` and `verify` check their signatures."""
-    space = desk.workspace(ctx)
-    names = {device.name for device in desk.inventory(ctx).select(words)} if words else None
-    found = list(islice((each for each in reports(space) if names is None or each.report.device in names), most))
+    """List reports, newest first, each with its verdict if its signatures hold."""
+    space, policy, now = desk.workspace(ctx), desk.policy(ctx), desk.now()
+    inventory = desk.inventory(ctx)
+    known = {device.name: device for device in inventory.devices}
+    names = {device.name for device in inventory.select(words)} if words else None
+    newest: set[DeviceName] = set()
+    rows = []
+    for each in islice((each for each in reports(space) if names is None or each.report.device in names), most):
+        report = each.report
+        device = known.get(report.device) if report.device not in newest else None
+        standing = _standing(each, device, policy, now)
+        if standing != NOT_GENUINE:
+            newest.add(report.device)
+        rows.append((str(each.sequence), local(report.ended), str(report.device), standing, coverage(report.coverage)))
     if as_json:
-        print_json([{"number": e.sequence, "device": str(e.report.device), "verdict": e.report.verdict} for e in found])
+        print_json([{"number": int(number), "device": name, "verdict": standing} for number, _, name, standing, _ in rows])
         return
-    rows = [
-        (str(e.sequence), local(e.report.ended), str(e.report.device), e.report.verdict, coverage(e.report.coverage))
-        for e in found
-    ]
     table(("number", "ended", "device", "verdict", "coverage"), rows)
+
+
+def _standing(found: Found, device: Device | None, policy: Policy, now: datetime) -> str:
+    """The verdict in a word. `device`, where this is its newest report: then it may be stale."""
+    try:
+        report = verified_report(found.envelope, policy).value
+    except TrustError:
+        return NOT_GENUINE
+    return f"{report.verdict}, stale" if device and is_stale(report, device, now) else str(report.verdict)
 
 
 @command.command()
@@ -73,7 +94,9 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
 @click.pass_context
 def verify(ctx: click.Context, which: str, as_json: bool) -> None:
     """Check the signatures of a report of the record, or of an exported envelope. Leaves with 5 if they do not hold."""
-    envelope = read_whole(Path(which).resolve()) if Path(which).is_file() else _one(ctx, which).envelope
+    # a number is an entry of the record, whatever lies in this folder
+    is_file = not which.isdigit() and Path(which).is_file()
+    envelope = read_whole(Path(which).resolve()) if is_file else _one(ctx, which).envelope
     verified = verified_report(envelope or b"", desk.policy(ctx))
     report = verified.value
     if as_json:
@@ -110,20 +133,23 @@ def _export_group(ctx: click.Context, which: str, output: Path) -> None:
     policy, space = desk.policy(ctx), desk.workspace(ctx)
     signed: list[SignedReport] = []
     without: list[NotReported] = []
+    stale: set[DeviceName] = set()
     for device in desk.inventory(ctx).select((which,)):
         newest = next(reports(space, device.name), None)
         if newest is None:
             without.append(NotReported(str(device.name), "never checked"))
             continue
         signed.append(signed_report(newest, policy))
+        if is_stale(newest.report, device, desk.now()):
+            stale.add(device.name)
     for each in signed:
         _write(output.with_name(page_of(each.report.device)), VIEWS["html"].render(each).encode(), quiet=True)
-    _write(output, fleet_view(signed, which, without, lambda each: page_of(each.report.device)).encode())
+    _write(output, fleet_view(signed, which, without, lambda each: page_of(each.report.device), stale).encode())
 
 
 def page_of(device: DeviceName) -> str:
-    """The file name of a device's own page."""
-    return f"{device.crane}-{device.device}.html"
+    """The file name of a device's own page. No name holds a `+`, so two devices never have one page."""
+    return f"{device.site}+{device.crane}+{device.device}.html"
 
 
 def _one(ctx: click.Context, which: str) -> Found:

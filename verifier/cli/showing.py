@@ -8,15 +8,20 @@ from verifier.cli.output import local, say, table
 from verifier.compare.describe import described
 from verifier.model.baseline import Baseline
 from verifier.model.drift import Drift
-from verifier.model.snapshot import Snapshot, Unread
+from verifier.model.snapshot import Disagreement, Snapshot, Unread
 from verifier.report.text import drift_lines
 
 
 def print_baseline(baseline: Baseline, headline: str) -> None:
-    """What a baseline holds, item by item, and what a signer must know: what was not read, not asked, or moved."""
+    """What a baseline holds, item by item, and what a signer must know: what was not read, not asked, not compared, or moved."""
     click.secho(headline, bold=True)
     click.echo(f"reason: {baseline.reason}")
+    if baseline.not_after:
+        click.echo(f"valid until {local(baseline.not_after)}")
     print_snapshot(baseline.snapshot)
+    for item in baseline.snapshot.items:
+        if item.volatile:
+            click.secho(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")
     for moved in baseline.moved:
         click.secho(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
 
@@ -36,6 +41,8 @@ def print_snapshot(snapshot: Snapshot) -> None:
         for reading in item.readings:
             if isinstance(reading.value, Unread):
                 click.secho(f"not read: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
+            elif isinstance(reading.value, Disagreement):
+                click.secho(f"two answers: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
     for note in snapshot.not_asked:
         click.echo(f"not asked: {note.item}: {note.why}")
     for line in snapshot.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from verifier.compare.drifts import compare
@@ -12,7 +13,7 @@ from verifier.model.drift import Drift
 from verifier.procedures.approved import newest
 from verifier.procedures.collector import Collector
 from verifier.trust.baseline_rules import Accepted, follows, succeeds
-from verifier.trust.envelope import add_signature
+from verifier.trust.envelope import add_signature, opened
 from verifier.trust.keys import Signer
 from verifier.trust.statement import BASELINE
 from verifier.trust.verify import Approvals, Verified, claimed, signed_by, verify
@@ -28,6 +29,11 @@ class Proposal:
     """Against the baseline it replaces; empty for the first."""
     approvals: Approvals
     envelope: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of what is signed, 64 hex digits. Signatures do not change it."""
+        return hashlib.sha256(opened(self.envelope).payload).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from verifier.errors import TrustError
 from verifier.model.device import Device, DeviceName
+from verifier.model.report import Report
+from verifier.model.words import Verdict
 from verifier.procedures.audit import Found, reports, verified_report
 from verifier.procedures.reading import is_open
 from verifier.record.workspace import Workspace
@@ -27,6 +29,11 @@ def due(devices: Iterable[Device], workspace: Workspace, policy: Policy, now: da
         for device in waiting.values()
         if device.every and (device.name not in last or now - last[device.name] >= device.every)
     )
+
+
+def is_stale(report: Report, device: Device, now: datetime) -> bool:
+    """Is it a match that is older than the device's interval, or dated in the future? Such a match is never shown as one."""
+    return report.verdict is Verdict.MATCH and device.every is not None and not timedelta(0) <= now - report.ended <= device.every
 
 
 def last_checked(names: set[DeviceName], workspace: Workspace, policy: Policy, now: datetime) -> dict[DeviceName, datetime]:

@@ -92,5 +92,5 @@ def _origin(baseline: Baseline, collector: Collector) -> tuple[str, ...]:
     if collector.workspace.baselines.accepted(baseline.snapshot.device):
         return ()
     return (
-        f"baseline {baseline.serial} came from elsewhere: it was never approved in this record, which cannot tell older from newest",
+        f"baseline {baseline.serial} came from elsewhere, never approved in this record, which cannot tell older from newest",
     )

@@ -7,7 +7,7 @@ what HTML reads as markup. Templates never mark device text as safe.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from verifier.compare.plain import counted, plain
 from verifier.compare.technique import technique
+from verifier.model.device import DeviceName
 from verifier.model.drift import Drift
 from verifier.model.words import DriftKind, Verdict
 from verifier.report import phrase, words
@@ -64,21 +65,24 @@ def fleet_view(
     title: str,
     without: Sequence[NotReported] = (),
     pages: Callable[[SignedReport], str] = lambda _: "",
+    stale: Collection[DeviceName] = (),
 ) -> str:
     """Many reports on one page, gravest first: a crane, a site, everything.
 
     Args:
         without: devices that should have a report and have none; with any of them the page is not green.
         pages: the file name of a report's own page beside this one, to link to; empty: no link.
+        stale: devices whose match is older than their interval. It is shown, and never green.
     """
     ranked = sorted(reports, key=lambda each: (GRAVEST_VERDICT.index(each.report.verdict), each.report.device))
-    counts = Counter(each.report.verdict for each in reports)
-    found = {each.report.verdict for each in reports} | ({Verdict.UNDETERMINED} if without or not reports else set())
+    counts = Counter(each.report.verdict for each in reports if each.report.device not in stale)
+    found = {each.report.verdict for each in reports} | ({Verdict.UNDETERMINED} if without or stale or not reports else set())
     return _render(
         "fleet.html",
         title=title,
         reports=ranked,
         without=without,
+        stale=stale,
         counts=[(verdict, counts[verdict]) for verdict in GRAVEST_VERDICT if counts[verdict]],
         overall=next(verdict for verdict in GRAVEST_VERDICT if verdict in found),
         markings=sorted({each.marking for each in reports if each.marking}),
