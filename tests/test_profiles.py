@@ -449,6 +449,8 @@ WRONG_FILES = [
     (HEAD.replace("profile: p", "profile: a/b") + f"items: [{{name: x, {FACT}}}]", 1, "cannot be a name", "letters, digits"),
     (f"{HEAD}items:\n  - {{name: x, {FACT}}}\n  - {{name: X, {FACT}}}\n", 7, "a second item `X`", "its own name"),
     (f"{HEAD}items:\n  - {{name: connection, {FACT}}}\n", 6, "the tool adds by itself", "another name"),
+    (f"{HEAD}items:\n  - {{name: Connection, {FACT}}}\n", 6, "the tool adds by itself", "another name"),
+    (f"{HEAD}items:\n  - {{name: profile, {FACT}}}\n", 6, "the tool adds by itself", "another name"),
     (f"{HEAD}without: [x]\nitems: [{{name: x, {FACT}}}]\n", 5, "`without` has nothing to leave out from", "extends"),
     (f"{HEAD}extends: plcnxt\n", 5, "there is no profile 'plcnxt'", "did you mean plcnext?"),
     (f"{HEAD}extends: modbus-device\nwithout: [identiti]\n", 6, "modbus-device has no item `identiti`", "did you mean identity?"),

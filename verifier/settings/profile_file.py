@@ -15,8 +15,8 @@ from verifier.settings.shape import Shape
 ASKS = ("files", "facts", "parameters", "registers", "identification", "server_id", "file_records", "fifo")
 """The keys of an item that say what is asked. Exactly one is written."""
 
-RESERVED = frozenset({"connection"})
-"""Items the tool adds by itself: how the device proved who it is."""
+RESERVED = frozenset({"connection", "profile"})
+"""Items the tool adds by itself: how the device proved who it is, and in a report what was asked. In any spelling of capitals."""
 
 Word = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1, le=65536)]
@@ -157,7 +157,7 @@ class ItemShape(Shape):
             raise ValueError(
                 f"the item `{self.name}` {told}", f"write exactly one of {', '.join(ASKS)}; the rest is an item of its own"
             )
-        if self.name in RESERVED:
+        if self.name.casefold() in RESERVED:
             raise ValueError(f"`{self.name}` is an item the tool adds by itself", "choose another name")
         if self.text and not self.files:
             raise ValueError("`text` is for files", "remove it, or ask for `files`")
