@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -106,8 +107,20 @@ def signer(path: Path) -> FileSigner:
         TrustError: it holds no key, or the passphrase is wrong.
     """
     if not path.is_file():
-        raise UsageError(f"there is no key at {path}", "name one with --key, or make one with `crane-verify trust init`")
+        raise UsageError(f"there is no key at {path}", _how_to_get(path))
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        click.echo(f"warning: {path} can be read by others, who can sign in your place: chmod 600 {path}", err=True)
     return load_private_key(path.read_bytes(), lambda: str(ask(f"Passphrase of {path.name}")))
+
+
+def _how_to_get(path: Path) -> str:
+    """What to do where a key is missing: a second person, or a second machine, joins a policy that is there."""
+    if path == collector_key_path():
+        make, who = f"ssh-keygen -t ed25519 -N '' -f {path}", '--name "this machine" --role collector'
+    else:
+        make, who = f"ssh-keygen -t ed25519 -a 128 -f {path}", '--name "Your Name" --role engineer'
+    named = "" if path == collector_key_path() else "name yours with --key, or "
+    return f"{named}make one: mkdir -p {path.parent} && {make}; then add it: crane-verify trust add {path}.pub {who}"
 
 
 def secret(reference: Secret) -> str:

@@ -34,7 +34,10 @@ def command(ctx: click.Context, folder: Path, name: str, no_passphrase: bool) ->
     """
     space = Workspace(folder.resolve())
     if space.inventory.exists():
-        raise UsageError(f"{space.inventory} is there already", "nothing was changed; choose another folder")
+        hint = "nothing was changed; choose another folder"
+        if not space.policy_path.exists():
+            hint = 'nothing was changed; what it lacks is a key: crane-verify trust init --name "Your Name"'
+        raise UsageError(f"{space.inventory} is there already", hint)
     write_new(space.inventory, example_inventory().encode())
     for path, text in ((space.root / ".gitignore", NOT_KEPT), (space.profiles / "README", OWN_PROFILES)):
         if not path.exists():

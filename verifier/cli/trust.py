@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json, table
-from verifier.errors import UsageError
+from verifier.errors import TrustError, UsageError
 from verifier.model.codec import to_json
 from verifier.record.files import write_new
 from verifier.trust.keys import FileSigner, load_private_key, new_private_key, read_public_key
 from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_for_one
 from verifier.trust.quorum import Seat
+
+ROLES = ("engineer", "security-officer", "technician", "vendor", "collector")
+"""A role with a slip of the pen in it would be a role that no quorum asks for."""
 
 
 @click.group()
@@ -47,13 +52,26 @@ def init(ctx: click.Context, name: str, no_passphrase: bool) -> None:
 @command.command()
 @click.argument("public_key", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--name", required=True, help="Whose key this is.")
-@click.option("--role", required=True, help="engineer, security-officer, technician, vendor or collector.")
+@click.option(
+    "--role", required=True, type=click.Choice(ROLES), help="What they may sign as; `trust quorum` says what is needed."
+)
 @click.pass_context
 def add(ctx: click.Context, public_key: Path, name: str, role: str) -> None:
-    """Add a person's public key (a .pub file) and their role. The role must not be filled by the same person's second key."""
+    """Add a person's public key (a .pub file) and their role. The same key again gives its owner one more role.
+
+    The role must not be filled by the same person's second key.
+
+    \b
+    Example:
+      ssh-keygen -t ed25519 -a 128 -f officer
+      crane-verify trust add officer.pub --name "B. Officer" --role security-officer
+    """
     before = desk.policy(ctx)
     key = TrustedKey(name, read_public_key(public_key.read_bytes()))
-    desk.workspace(ctx).write_policy(with_member(before, key, role))
+    owner = before.owner(key.public.key_id)
+    if owner and owner != name:
+        raise UsageError(f"this key is {owner}'s already", "a key belongs to one person: ask for the .pub file of another one")
+    desk.workspace(ctx).write_policy(_allowed(lambda: with_member(before, key, role)))
     click.echo(f"{name} is {role} with the key {key.public.fingerprint}")
 
 
@@ -71,7 +89,7 @@ def quorum(ctx: click.Context, statement: str, seats: tuple[str, ...]) -> None:
     before = desk.policy(ctx)
     needed = Quorum(statement, tuple(_seat(text) for text in seats))
     others = tuple(each for each in before.quorums if each.statement != statement)
-    desk.workspace(ctx).write_policy(Policy(before.keys, before.roles, (*others, needed)))
+    desk.workspace(ctx).write_policy(_allowed(lambda: Policy(before.keys, before.roles, (*others, needed))))
     click.echo(f"a {statement} needs {' and '.join(seats)}")
 
 
@@ -95,6 +113,11 @@ def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:
     if not path.exists():
         passphrase = None
         if passphrase_for:
+            if not sys.stdin.isatty():
+                raise UsageError(
+                    f"a passphrase for {passphrase_for}: nobody is at the terminal to type it",
+                    "run it by hand; --no-passphrase is for tests and training",
+                )
             passphrase = click.prompt(f"Passphrase for {passphrase_for}", hide_input=True, confirmation_prompt=True, err=True)
         write_new(path, new_private_key(passphrase), mode=0o600)
         return load_private_key(path.read_bytes(), lambda: str(passphrase))
@@ -102,11 +125,28 @@ def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:
 
 
 def with_member(before: Policy, key: TrustedKey, role: str) -> Policy:
-    """The policy with one more key, and its owner in a role."""
+    """The policy with a key, one more if it is new, and its owner in a role."""
     roles = {each.name: each.members for each in before.roles}
     members = roles.get(role, ())
     roles[role] = members if key.owner in members else (*members, key.owner)
-    return Policy((*before.keys, key), tuple(Role(name, members) for name, members in roles.items()), before.quorums)
+    keys = before.keys if before.owner(key.public.key_id) else (*before.keys, key)
+    return Policy(keys, tuple(Role(name, members) for name, members in roles.items()), before.quorums)
+
+
+def _allowed(change: Callable[[], Policy]) -> Policy:
+    """The changed policy.
+
+    Raises:
+        UsageError: it would be one that nobody should follow; the one in force stays.
+    """
+    try:
+        return change()
+    except TrustError as error:
+        why = str(error).removeprefix("the policy is refused: ")
+        raise UsageError(
+            f"the policy stays as it was: {why}",
+            "`crane-verify trust show` says who holds which role; `crane-verify trust add` gives a role to somebody",
+        ) from error
 
 
 def _seat(text: str) -> Seat:

@@ -20,8 +20,9 @@ from verifier.trust.policy import Policy, policy_bytes, read_policy
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n.lock\n*.partial\n"
-"""For the workspace's `.gitignore`: what lies in it and is no part of it."""
+NOT_KEPT = ".locks/\n.lock\n*.partial\n/keys/\n/images/\n"
+"""For the workspace's `.gitignore`: what lies in it and is no part of it, and the folders for secrets and cards that the example
+inventory names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ class Workspace:
         data = read_whole(self.policy_path)
         if data is None:
             raise TrustError(
-                f"there is no {self.policy_path}, so nobody is trusted", "`crane-verify init` makes one with your key"
+                f"there is no {self.policy_path}, so nobody is trusted",
+                'a new workspace gets it with `crane-verify trust init --name "Your Name"`; if it was there before,'
+                " find out who removed it, and restore it from a copy",
             )
         return read_policy(data)
 
