@@ -2,6 +2,7 @@
 
 The text is hostile and the regular expressions are a person's, so their cost is bounded here:
 
+* A pattern that takes twice as long for every further letter is refused when its profile is read (`settings.backtracking`).
 * A pattern sees one line at a time, without its line end. A pattern that spans lines never matches.
 * A line longer than `LONGEST_LINE` bytes is given to no pattern: it is never dropped, and in what is kept it is replaced whole.
 * A text is `hard` when the squares of its line lengths add up to more than `MOST_WORK`: then a pattern that goes back over its

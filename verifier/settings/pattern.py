@@ -7,6 +7,7 @@ from typing import Annotated
 
 from verifier.model import member
 from verifier.model.profile import Rule
+from verifier.settings.backtracking import runs_away
 from verifier.settings.fields import as_field, text_of
 
 LONGEST_EXPRESSION = 500
@@ -36,6 +37,11 @@ def _expression(value: object) -> str:
         raise ValueError(
             f"not a regular expression: {error}", "see Python's `re`; inside double quotes every backslash is doubled"
         ) from error
+    if runs_away(text):
+        raise ValueError(
+            "a regular expression that a device could make run for ever",
+            "what is repeated inside a repeat must begin with something of its own: (?:\\.\\d+)+ and not (?:\\d+\\.?)+",
+        )
     if re.search(text, "\0"):
         raise ValueError("a regular expression that fits any text", "say what must be there, like ^# generated")
     return text
