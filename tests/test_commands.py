@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes import FakeLinux, FakeRoute, Script
 from tests.local_shell import GNU_PATH, LocalShell, busybox_path
+from verifier.collect.asking import Asking
+from verifier.collect.facts import facts
 from verifier.errors import ForbiddenRequest
-from verifier.transport.request import Command
+from verifier.model.profile import Facts, Item, Pace, Topic
+from verifier.model.words import Criticality, Kind
+from verifier.transport.request import Command, ReadFile, Request
 from verifier.transport.shell import commands
 from verifier.transport.shell.commands import guard, quoted
 
@@ -37,6 +42,17 @@ HOSTILE: tuple[tuple[bytes, ...], ...] = (
     (b"cat", b"--", b"/dev"),
     (b"cat", b"--", b"/proc/kmsg"),
     (b"cat", b"--", b"/proc/1/mem"),
+    (b"cat", b"--", b"/proc/1/root/dev/watchdog"),
+    (b"cat", b"--", b"/proc/self/cwd/dev/ttyS0"),
+    (b"cat", b"--", b"/proc/1/task/1/fd/3"),
+    (b"cat", b"--", b"/proc/sys/kernel/../../1/root/dev/watchdog"),
+    (b"cat", b"--", b"/proc/net/x/y"),
+    (b"cat", b"--", b"/sys/kernel/tracing/trace_pipe"),
+    (b"cat", b"--", b"/sys/bus/pci/devices/0000:00:00.0/resource0"),
+    (b"sha256sum", b"--", b"/proc/self/root/dev/mtd0"),
+    (*FIND[:1], b"/", *FIND[2:], b"-type", b"f", b"-exec", b"sha256sum", b"{}", b"+"),
+    (*TAR, b"-C", b"/", b"--", b"./"),
+    (*TAR, b"-C", b"/", b"--", b"./opt", b"./"),
     (b"sha256sum", b"--", b"/dev/ttyS0"),
     (b"sha256sum", b"-c", b"/tmp/list"),
     (*FIND, b"-delete"),
@@ -164,6 +180,28 @@ def test_a_name_reaches_the_program_and_not_the_shell(name: bytes) -> None:
 def test_every_command_of_the_set_passes_its_own_guard(command: Command) -> None:
     paths = (b"/usr/bin", b"/opt/a b") if command is Command.FILE_CAPABILITIES else ()
     assert guard(commands.argv(command, paths))
+
+
+def test_a_whole_device_is_hashed_without_the_windows_into_its_kernel() -> None:
+    guard(commands.hash_tree((b"/", b"/opt"), 64, (b"/proc", b"/sys", b"/var/log")))
+    for pruned in ((), (b"/proc",), (b"/sys", b"/proc"), (b"/var/log", b"/proc", b"/sys")):
+        with pytest.raises(ForbiddenRequest):
+            guard(commands.hash_tree((b"/opt", b"/"), 64, pruned))
+
+
+def test_every_file_of_the_kernels_that_facts_ask_for_passes() -> None:
+    asked: list[bytes] = []
+
+    def nothing(request: Request) -> Script:
+        asked.extend([request.path] if isinstance(request, ReadFile) else [])
+        return FakeLinux({})(request)
+
+    for topic in Topic:
+        item = Item(topic.value, Kind.NETWORK, Facts(topic), Criticality.NORMAL)
+        facts(Asking(FakeRoute(nothing), item, Pace(), lambda _: "", 1, lambda: None), Facts(topic))
+    assert len([path for path in asked if path.startswith((b"/proc/", b"/sys/"))]) > 20
+    for path in asked:
+        guard(commands.cat(path))
 
 
 def test_paths_go_only_to_the_command_that_takes_them() -> None:

@@ -210,6 +210,16 @@ def test_windows_into_the_kernel_are_not_read_as_files(userland_path: str) -> No
     assert only == NotRead(b"/sys/kernel", Reason.UNSUPPORTED, only.detail if isinstance(only, NotRead) else "", below=True)
 
 
+def test_windows_that_the_listing_hides_are_not_read_either(userland_path: str) -> None:
+    """An archive of all of `/` would bring them along."""
+    others = tuple(f"/{name}" for name in os.listdir("/") if name not in ("proc", "sys", "srv"))  # noqa: PTH208  names only
+    shell = LocalShell(userland_path)
+    hide: dict[str, Alter] = {"find": lambda data: data.replace(b"/proc", b"/srv/zproc").replace(b"/sys", b"/srv/zsys")}
+    list(read_tree(asked(b"/", exclude=others), through(shell, hide), probed(userland_path)))
+    archives = [arguments for arguments in shell.asked if b"-c" in arguments and arguments[0] == b"tar"]
+    assert archives and all(set(arguments).isdisjoint((b"./", b"./proc", b"./sys")) for arguments in archives)
+
+
 def test_a_root_that_is_not_absolute_is_forbidden() -> None:
     shell = LocalShell()
     for root in (b"etc", b"/etc/../root", b"", b"/etc/./x", b"/a\0b"):

@@ -325,7 +325,7 @@ def test_read_file_either_way(sftp_only: RunningSshd, with_shell: RunningSshd, h
         name = os.fsencode(hard) + b'/names/quote\'s "both" `ticks` $HOME $(reboot)'
         with open(name, "rb") as file:
             assert read(name) == Output(file.read())
-        proc = read(b"/proc/self/mounts")
+        proc = read(b"/proc/mounts")
         assert isinstance(proc, Output)
         assert b"/proc" in proc.data
         assert read(b"/no/such") == NotRead(b"/no/such", Reason.REFUSED, "no such file")
@@ -350,7 +350,7 @@ def test_a_modbus_question_is_not_for_this_line(files: SshRoute) -> None:
 
 def test_the_transcript_holds_every_request_and_the_bytes(files: SshRoute, many: Path) -> None:
     list(files.ask(tree(many)))
-    list(files.ask(ReadFile(b"/proc/uptime")))
+    list(files.ask(ReadFile(b"/proc/version")))
     lines = files.transcript.text().decode().splitlines()
     assert lines[0].startswith("ssh connect 127.0.0.1 port ")
     assert lines[1].endswith("publickey")

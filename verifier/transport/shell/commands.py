@@ -141,14 +141,24 @@ def _exactly(arguments: tuple[bytes, ...]) -> bytes:
 # A path part is not empty and is not `.` or `..`; a path ends without a slash.
 _PART = rb"(?!\.{1,2}[/\x00])[^/\x00]+"
 _PATH = rb"/(?:%b(?:/%b)*)?" % (_PART, _PART)
-# Reading these is an act: a watchdog starts to run, a serial port takes bytes meant for another, the kernel's log is used up.
-_FILE = rb"(?!/dev[/\x00]|/proc/(?:kmsg|kcore|sysrq-trigger)\x00|/proc/[^/\x00]+/mem\x00|/sys/kernel/debug/)%b" % _PATH
+# Reading may be an act: a watchdog starts to run, a serial port takes bytes meant for another, the kernel's log is used up. So of
+# the kernel's files only those that we ask for; /proc/1/root alone leads to all the others by another name.
+_KERNEL_FILES = (
+    rb"/proc/(?:version|cmdline|modules|mounts|net/[a-z0-9_]+|tty/driver/usbserial|sys/(?:kernel|net)/[^\x00]+|device-tree/[a-z-]+)"
+    rb"|/sys/class/dmi/id/[a-z_]+"
+)
+_FILE = rb"(?:(?=(?:%b)\x00)|(?!/(?:dev|proc|sys)[/\x00]))%b" % (_KERNEL_FILES, _PATH)
 # Folders of the kernel's are not files: tar and sha256sum would wait on them, or set something off.
 _TREE = rb"(?!/(?:proc|sys)[/\x00])%b" % _PATH
 _ROOTS = rb"%b(?:\x00%b)*" % (_TREE, _TREE)
-_MEMBERS = rb"\.%b(?:\x00\.%b)*" % (_TREE, _TREE)
+# What opens files is never sent over the whole of a device, where those folders are.
+_BELOW = rb"(?!/\x00)%b" % _TREE
+_ROOTS_BELOW = rb"%b(?:\x00%b)*" % (_BELOW, _BELOW)
+_MEMBERS = rb"\.%b(?:\x00\.%b)*" % (_BELOW, _BELOW)
 _PRUNE = rb"\(\x00-path\x00/[^\x00]*(?:\x00-o\x00-path\x00/[^\x00]*)*\x00\)\x00-prune"
+_PRUNE_KERNEL = rb"\(\x00-path\x00/proc\x00-o\x00-path\x00/sys(?:\x00-o\x00-path\x00/[^\x00]*)*\x00\)\x00-prune"
 _FIND = _shape(rb"find", _ROOTS, rb"-maxdepth", rb"[0-9]{1,4}")
+_FIND_BELOW = _shape(rb"find", _ROOTS_BELOW, rb"-maxdepth", rb"[0-9]{1,4}")
 _SHOW = rb"(?:%b|%b)" % (_exactly(_SHOW_PRINTF), _exactly(_SHOW_STAT))
 
 _SHAPES = (
@@ -160,7 +170,8 @@ _SHAPES = (
     _shape(rb"sha256sum", rb"--", _FILE),
     _shape(rb"tar\x00-c\x00-f\x00-", rb"(?:%b\x00)?-C" % _exactly(ARCHIVE_GNU), rb"/", rb"--", _MEMBERS),
     _shape(_FIND, rb"%b(?:\x00%b)?" % (_SHOW, _PRUNE)),
-    _shape(_FIND, rb"(?:%b\x00-o\x00)?%b" % (_PRUNE, _exactly(_HASH))),
+    _shape(_FIND_BELOW, rb"(?:%b\x00-o\x00)?%b" % (_PRUNE, _exactly(_HASH))),
+    _shape(_FIND, _PRUNE_KERNEL, rb"-o", _exactly(_HASH)),
     _shape(_FIND, _exactly(_NODES)),
 )
 _ALLOWED = re.compile(rb"(?:%b)\x00" % rb"|".join(_SHAPES), re.DOTALL)

@@ -180,7 +180,7 @@ class _Reading:
     def archive(self) -> None:
         """Fills `digests` and `contents`, and moves to `unread` what the archive and the listing do not agree on."""
         roots = tuple(root for root in self.scope.roots if root in self.listed)
-        windows = frozenset(path for path in KERNEL if path in self.unread or path in self.left_out)
+        windows = frozenset(KERNEL if self.scope.whole else ())  # also where the listing does not show them
         must = windows | frozenset(self.oversize[:LEFT_OUT])
         exact = frozenset(self.left_out) & frozenset(self.scope.pruned)
         every = frozenset(self.left_out) if len(self.left_out) < LEFT_OUT else exact
