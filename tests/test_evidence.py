@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -15,11 +18,21 @@ from tests.terminal import Person, settled
 from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, STRANGER
 from verifier.cli.check import code, nothing_due
 from verifier.cli.report import page_of
-from verifier.errors import TrustError, UsageError
+from verifier.errors import TrustError, Unreachable, UsageError
 from verifier.model.baseline import Baseline
-from verifier.model.device import Device, DeviceName, ImageAddress, RecordingAddress, Window
+from verifier.model.device import (
+    Device,
+    DeviceName,
+    ImageAddress,
+    ModbusSerialAddress,
+    ModbusTcpAddress,
+    RecordingAddress,
+    Window,
+)
 from verifier.model.inventory import Inventory
-from verifier.model.words import Criticality, Verdict
+from verifier.model.snapshot import Unread
+from verifier.model.words import Criticality, Reason, Verdict
+from verifier.procedures import reading
 from verifier.procedures.approve import InForce, Waiting, approve, proposal
 from verifier.procedures.check import check
 from verifier.procedures.collector import Collector
@@ -29,8 +42,9 @@ from verifier.procedures.fleet import Checked
 from verifier.procedures.lost import Lost, lost
 from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
+from verifier.transport.route import Route
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
-from verifier.trust.statement import REPORT, baseline_statement, report_statement
+from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
 from verifier.trust.verify import claimed
 
 CARD = """\
@@ -395,6 +409,52 @@ def test_a_baseline_this_record_never_saw_approved_is_told(port: Port) -> None:
     shutil.rmtree(port.workspace.root / "log")
     (port.workspace.root / "baselines/.accepted.json").unlink()
     assert [note for note in port.check(device).report.notes if note.startswith("baseline 1 came from elsewhere")]
+
+
+def test_a_path_that_is_a_link_says_that_nothing_behind_it_was_read(port: Port) -> None:
+    """`/opt/plc -> /opt/plc-3.1`: a check of the link alone would else look like one of the program."""
+    device = port.device()
+    crane = port.folder / "STS-01"
+    (crane / "firmware").rename(crane / "firmware-3.1")
+    (crane / "firmware").symlink_to("firmware-3.1")
+    port.enrol(device)
+    told = "firmware: /firmware is a link to firmware-3.1; what is behind it is read only where the profile names it"
+    assert told in claimed(port.workspace.baselines.approved_path(device.name).read_bytes(), BASELINE).snapshot.notes
+    assert told in port.check(device).report.notes
+
+
+# One line, several devices
+
+
+def on(address: ModbusSerialAddress | ModbusTcpAddress, crane: str, device: str) -> Device:
+    return Device(DeviceName("terminal-2", crane, device), address, "test-card")
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        [ModbusSerialAddress("/dev/ttyS0", unit) for unit in (1, 2, 3)],
+        [ModbusTcpAddress("Gateway", unit=1), ModbusTcpAddress("gateway", unit=2), ModbusTcpAddress("gateway", unit=3)],
+    ],
+    ids=["serial line", "gateway"],
+)
+def test_devices_on_one_line_are_asked_one_after_the_other(
+    port: Port, addresses: list[ModbusSerialAddress], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Side by side, one would find the line taken and be undetermined every night, or destroy the other's questions."""
+    busy = threading.Lock()
+
+    def connect(*_: object) -> Route:
+        assert busy.acquire(blocking=False), "two at once on one line"
+        sleep(0.05)
+        busy.release()
+        raise Unreachable("nobody is there")
+
+    monkeypatch.setattr(reading, "connect", connect)
+    devices = [on(address, "STS-01", f"drive-{number}") for number, address in enumerate(addresses)]
+    with ThreadPoolExecutor(3) as pool:
+        snapshots = list(pool.map(lambda device: capture(device, port.collector), devices))
+    assert [snapshot.items[0].readings[0].value for snapshot in snapshots] == [Unread(Reason.UNREACHABLE, "nobody is there")] * 3
 
 
 # At the terminal

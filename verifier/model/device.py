@@ -169,6 +169,22 @@ def where(address: Address) -> str:
             assert_never(address)
 
 
+def shared_line(address: Address) -> str:
+    """The line that several devices may hang on, in words: a serial line, or a gateway that passes on to units. Empty: none.
+
+    Only one of them is asked at a time. On a serial line two questions at once destroy each other, and gateways have one as well.
+    """
+    match address:
+        case ModbusTcpAddress(host=host, port=port):
+            return f"{host.casefold()}:{port}"
+        case ModbusSerialAddress(path=path):
+            return path
+        case SshAddress() | ImageAddress() | RecordingAddress():
+            return ""
+        case _:
+            assert_never(address)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The hours of the day in which a device may be read, local time of the site; may run over midnight."""

@@ -9,13 +9,15 @@ from datetime import datetime
 from verifier.collect.printable import escaped
 from verifier.collect.snapshot import Collecting, collect, unreached
 from verifier.errors import DeviceError, OutsideWindow
-from verifier.model.device import Device, RecordingAddress, where
+from verifier.model.device import Device, RecordingAddress, shared_line, where
 from verifier.model.profile import Profile
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.collector import Collector
 from verifier.transport.replay import SEED, RecordingRoute
 from verifier.transport.route import Route, connect
 
+LINE_WAIT = 4 * 3600.0
+"""Seconds to wait for the other devices on a shared line."""
 OUTSIDE = "wait for that hour, or give --outside-window when you know that the crane stands"
 
 
@@ -41,9 +43,12 @@ def _read(device: Device, profile: Profile, collector: Collector, record: Record
     work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress)
     if isinstance(device.address, RecordingAddress):
         work = replace(work, seed=SEED)
+    shut = OutsideWindow(f"it may be read {device.window} only", OUTSIDE)
     if not (collector.any_hour or is_open(device, collector.now())):
-        return unreached(work, OutsideWindow(f"it may be read {device.window} only", OUTSIDE))
-    with workspace.device_lock(device.name):
+        return unreached(work, shut)
+    with workspace.device_lock(device.name), workspace.line_lock(shared_line(device.address), LINE_WAIT):
+        if not (collector.any_hour or is_open(device, collector.now())):
+            return unreached(work, shut)  # the others on its line took until its window closed
         try:
             with connect(device, profile.pace, collector.secrets) as route:
                 snapshot = _recorded(work, route, record) if record else collect(work, route)

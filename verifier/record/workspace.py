@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +91,19 @@ class Workspace:
             RecordError: another run held it all the while, and which.
         """
         return locked(device_path(self.root / ".locks", name, ".lock"), wait_seconds)
+
+    @contextlib.contextmanager
+    def line_lock(self, line: str, wait_seconds: float) -> Iterator[None]:
+        """Be alone on a line that several devices share (`model.device.shared_line`); an empty one is nobody's to share.
+
+        Raises:
+            RecordError: another run held it all the while, and which.
+        """
+        if not line:
+            yield
+            return
+        with locked(self.root / ".locks/lines" / f"{hashlib.sha256(line.encode()).hexdigest()}.lock", wait_seconds):
+            yield
 
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left half written, and nothing that is being written now. Gives what was removed."""
