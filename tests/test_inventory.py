@@ -207,6 +207,14 @@ sites: {t1: {cranes: {STS-01: {group: sts, values: {hop: 10.0.0.1}}, STS-02: {gr
     assert "t1/STS-02/plc has the address of t1/STS-01/plc (line 3): 192.168.0.2 port 22 through 10.0.0.1 port 22" in str(error)
 
 
+def test_two_ways_to_write_one_file_are_one_file() -> None:
+    one, two = "one: {profile: p, image: {path: a/card.img}}", "two: {profile: p, image: {path: %s}}"
+    text = f"sites: {{t1: {{cranes: {{STS-01: {{devices: {{{one}, {two}}}}}}}}}}}"
+    for path in ("a/card.img", "./a/card.img", "a/../a/card.img"):
+        assert "t1/STS-01/two has the address of t1/STS-01/one" in str(refused(text % path)), path
+    assert len(read_inventory(text % "b/card.img", "inventory.yaml").devices) == 2
+
+
 def test_an_empty_inventory_is_an_inventory() -> None:
     assert read_inventory("sites: {}", "inventory.yaml") == Inventory(())
     assert read_inventory("sites: {t1: {cranes: {STS-01: {}, STS-02: null}}, t2: null}", "inventory.yaml") == Inventory(())

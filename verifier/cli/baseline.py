@@ -9,7 +9,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import SPAN, json_option, local, print_json, window_option
-from verifier.cli.showing import print_baseline, print_drifts, print_members
+from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members
 from verifier.cli.watching import watching
 from verifier.errors import UsageError
 from verifier.model.codec import to_json
@@ -146,6 +146,7 @@ def _ask_about(seen: Proposal) -> None:
         if not click.confirm("Is this how the device should be?"):
             raise UsageError("not approved", "the proposal stays; propose again when the device is as it should be")
         return
+    print_caveats(seen.baseline)
     if not seen.changes:
         click.echo("nothing changes against the baseline in force")
     for item in dict.fromkeys(change.item for change in seen.changes):

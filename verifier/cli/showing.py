@@ -16,9 +16,14 @@ def print_baseline(baseline: Baseline, headline: str) -> None:
     """What a baseline holds, item by item, and what a signer must know: what was not read, not asked, not compared, or moved."""
     click.secho(headline, bold=True)
     click.echo(f"reason: {baseline.reason}")
+    print_snapshot(baseline.snapshot)
+    print_caveats(baseline)
+
+
+def print_caveats(baseline: Baseline) -> None:
+    """What a signer must know beside the values: how long it holds, what will not be compared, what moved while it was read."""
     if baseline.not_after:
         click.echo(f"valid until {local(baseline.not_after)}")
-    print_snapshot(baseline.snapshot)
     for item in baseline.snapshot.items:
         if item.volatile:
             click.secho(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")

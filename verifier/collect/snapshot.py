@@ -34,8 +34,8 @@ from verifier.model.profile import (
     Registers,
     ServerId,
 )
-from verifier.model.snapshot import Exchange, ItemSnapshot, NotAsked, Snapshot, Unread
-from verifier.model.words import Reason
+from verifier.model.snapshot import Exchange, FileValue, ItemSnapshot, NotAsked, Snapshot, Unread
+from verifier.model.words import FileType, Reason
 from verifier.transport.request import ReadTable
 from verifier.transport.route import Route
 
@@ -76,6 +76,7 @@ def collect(work: Collecting, route: Route) -> Snapshot:
             not_asked.append(outcome)
         else:
             items.append(item_snapshot(item, outcome))
+            session.notes += _linked(item, items[-1])
     session.report("", len(work.profile.items), 0)
     notes = (*(escaped(note, 2000) for note in route.notes), *session.notes, *_left_out(work.profile))
     return _snapshot(work, started, items, not_asked, notes, route.transcript.exchange())
@@ -87,6 +88,19 @@ def unreached(work: Collecting, error: DeviceError) -> Snapshot:
     items = [*connection_unread(work.device.address, error)]
     items += (item_snapshot(item, whole(value)) for item in work.profile.items)
     return _snapshot(work, work.now(), items, (), (error.hint,) if error.hint else (), NOTHING_ASKED)
+
+
+def _linked(item: Item, found: ItemSnapshot) -> Iterator[str]:
+    """Paths the profile names that are links on this device: the link is compared, and nothing behind it."""
+    if not isinstance(item.ask, FileTree):
+        return
+    for reading in found.readings:
+        match reading.value:
+            case FileValue(type=FileType.SYMLINK, target=target) if reading.member in item.ask.paths:
+                behind = f"{reading.member} is a link to {target}; what is behind it is read only where the profile names it"
+                yield escaped(f"{item.name}: {behind}", 2000)
+            case _:
+                pass
 
 
 def _left_out(profile: Profile) -> Iterator[str]:

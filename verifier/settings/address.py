@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from pathlib import Path
 
 from verifier.model.device import (
@@ -64,7 +65,7 @@ def endpoint(address: Address) -> str:
         case ModbusSerialAddress():
             return f"{address.path} unit {address.unit}"
         case ImageAddress():
-            return f"{address.path} partition {address.partition}"
+            return f"{normpath(address.path)} partition {address.partition}"
         case RecordingAddress():
             return ""
 
