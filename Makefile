@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+CORE := verifier/model/*,verifier/compare/*,verifier/trust/*,verifier/record/*
 BIN := $(VENV)/bin
 
 .PHONY: demo test check fix bench servers
@@ -17,7 +18,9 @@ demo: $(BIN)/crane-verify
 test: $(VENV)/.test servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(ARGS)
 
+# Every line of what judges and what proves is run by a test; branches too.
 check: test
+	$(BIN)/coverage report --include='$(CORE)' --fail-under=100 --skip-covered
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
