@@ -159,6 +159,23 @@ def test_metadata_without_end_is_refused() -> None:
     assert len(recent) == reader._REMEMBERED
 
 
+def test_folders_inside_folders_do_not_add_up_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing takes twenty times its bytes in memory, and an image of a few bytes may hold a folder that holds itself."""
+    top = tmp_path / "fs"
+    for path in ("a/b/c/d", "a/b2"):
+        (top / path).mkdir(parents=True)
+        (top / path / "file").write_bytes(b"f")
+    image = squashfs(tmp_path / "rootfs", top)
+    everything = plain(answers(image))
+    assert {b"/a/b/c/d/file", b"/a/b2/file"} <= everything.keys()
+    monkeypatch.setattr(reader, "_LISTINGS", 100)
+    found = answers(image)
+    unread = [each for each in found.values() if isinstance(each, NotRead)]
+    assert [(each.reason, each.below) for each in unread] == [(Reason.BOUND, True)]
+    assert unread[0].path.startswith(b"/a/b/")
+    assert isinstance(found[b"/a/b2/file"], FileEntry), "what is closed counts no more"
+
+
 def test_the_same_from_a_stream_of_bytes(root: Path, tmp_path: Path) -> None:
     """Nothing is taken from the name or the place of the file."""
     image = squashfs(tmp_path / "rootfs", root)

@@ -29,8 +29,9 @@ METADATA = 8192
 """Bytes of a metadata block, uncompressed (Linux kernel documentation, filesystems/squashfs)."""
 _LONGEST = 4 << 20
 """Longest run of metadata read at once: the block list of a file of 128 GiB."""
-_LISTING = 64 << 20
-"""Longest folder listing, in bytes."""
+_LISTINGS = 16 << 20
+"""Bytes of folder listings that are open at a time, from the top down to the folder being read; each takes some twenty times that
+in memory, and a folder that holds itself would be opened again and again."""
 _REMEMBERED = 256
 """Metadata blocks kept, 2 MiB of them."""
 
@@ -179,6 +180,7 @@ class Squashfs:
         Unsupported: it is compressed in a way not read here.
         """
         self._source = source
+        self._listings = 0
         said = int.from_bytes(source.at(40, 8), "little")
         if said > source.size:
             raise Truncated(
@@ -200,10 +202,18 @@ class Squashfs:
 
     def children(self, folder: Node) -> Iterator[tuple[bytes, Node | Lost]]:
         assert isinstance(folder.place, _Folder)
-        if folder.place.inode.data > _LISTING:
-            raise LostError(Reason.BOUND, f"a listing of {folder.place.inode.data} bytes")
+        size = folder.place.inode.data
+        if self._listings + size > _LISTINGS:
+            raise LostError(Reason.BOUND, f"a listing of {size} bytes, with {self._listings} bytes of others above it")
+        self._listings += size
         try:
-            listing = self._image._opendir(folder.place.block, folder.place.offset).entries
+            yield from self._listed(folder.place)
+        finally:
+            self._listings -= size
+
+    def _listed(self, folder: _Folder) -> Iterator[tuple[bytes, Node | Lost]]:
+        try:
+            listing = self._image._opendir(folder.block, folder.offset).entries
         except _BROKEN as error:
             raise LostError(Reason.BAD_REPLY, f"it cannot be listed: {_words(error)}") from error
         for each in listing:
