@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json, window_option
+from verifier.cli.output import json_option, print_json, tell, window_option
 from verifier.cli.showing import print_members, print_snapshot
 from verifier.cli.watching import watching
 from verifier.model.codec import dumps, to_json
@@ -46,7 +46,7 @@ def command(
         snapshot = capture(device, desk.collector(ctx, progress, any_hour), recordings.append if record else None)
     if record and recordings:
         write_whole(record.resolve(), recordings[0] + b"\n", PRIVATE)
-        click.echo(f"{record}: every answer of {device.name}, secrets among them; look through it before you send it", err=True)
+        tell(f"{record}: every answer of {device.name}, secrets among them; look through it before you send it", err=True)
     if output:
         write_whole(output.resolve(), dumps(snapshot) + b"\n")
     if as_json:
@@ -57,10 +57,10 @@ def command(
 
 
 def _print(snapshot: Snapshot, members: bool) -> None:
-    click.secho(str(snapshot.device), bold=True)
+    tell(str(snapshot.device), bold=True)
     if not readings_of(snapshot):
-        click.secho(f"nothing could be read: {first_reason(snapshot)}", fg="yellow")
-        click.echo(f"next: crane-verify probe {snapshot.device}")
+        tell(f"nothing could be read: {first_reason(snapshot)}", fg="yellow")
+        tell(f"next: crane-verify probe {snapshot.device}")
         return
     print_snapshot(snapshot)
     if members:

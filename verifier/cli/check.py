@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, window_option
+from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, tell, window_option
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
 from verifier.errors import UsageError
@@ -104,9 +104,9 @@ def _heard(outcome: Outcome, alone: bool) -> OSError | None:
 def _print(outcome: Outcome, alone: bool) -> None:
     match outcome:
         case Failed(device, error):
-            click.secho(f"FAILED  {device.name}: {error}", fg="red", err=True)
+            tell(f"FAILED  {device.name}: {error}", fg="red", err=True)
             if error.hint:
-                click.echo(f"  hint: {error.hint}", err=True)
+                tell(f"  hint: {error.hint}", err=True)
         case Checked(_, report) if alone:
             for line in text_lines(report):
                 say(line)
@@ -137,9 +137,9 @@ def _print_sum(outcomes: list[Outcome]) -> None:
 
 
 def _print_lost(gone: Lost) -> None:
-    click.secho(f"NOT IN THE INVENTORY  {gone.device} {gone}", fg="yellow", err=True)
+    tell(f"NOT IN THE INVENTORY  {gone.device} {gone}", fg="yellow", err=True)
     if gone.hint:
-        click.echo(f"  hint: {gone.hint}", err=True)
+        tell(f"  hint: {gone.hint}", err=True)
 
 
 def _lost_document(gone: Lost) -> object:

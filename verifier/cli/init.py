@@ -50,4 +50,5 @@ def command(ctx: click.Context, folder: Path, name: str, no_passphrase: bool) ->
         ctx.invoke(trust_init, name=name, no_passphrase=no_passphrase)
     else:
         click.echo('next: crane-verify trust init --name "Your Name"')
-    click.echo("then: crane-verify devices validate; crane-verify probe DEVICE")
+    there = "" if space.root == Path.cwd() else f", in {space.root}"
+    click.echo(f"then{there}: crane-verify devices validate; crane-verify probe DEVICE")

@@ -24,7 +24,12 @@ def command() -> None:
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool) -> None:
-    """Check that no entry is missing, changed or moved, and that each was signed by those the policy names."""
+    """Check that no entry is missing, changed or moved, and that each was signed by those the policy names.
+
+    \b
+    Example:
+      crane-verify log verify
+    """
     count, findings = audit_log(desk.workspace(ctx), desk.policy(ctx))
     if as_json:
         print_json({"entries": count, "findings": findings})

@@ -141,6 +141,8 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
 
 def complain(message: str, hint: str) -> None:
     """An error on standard error: what happened, and what to do."""
-    click.echo(f"crane-verify: {message}", err=True)
+    from verifier.cli.output import tell
+
+    tell(f"crane-verify: {message}", err=True)
     if hint:
-        click.echo(f"  hint: {hint}", err=True)
+        tell(f"  hint: {hint}", err=True)

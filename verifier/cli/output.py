@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from verifier.compare.plain import plain
 from verifier.model.words import Verdict
 from verifier.report.machine import json_text
 from verifier.report.text import Line, Style
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+LONGEST = 20_000
+"""Characters of one line or cell that are shown."""
 VERDICT_STYLE: dict[Verdict, str] = {
     Verdict.MATCH: "green",
     Verdict.DRIFT: "red",
@@ -53,9 +56,19 @@ def print_json(document: Any) -> None:
     click.echo(json_text(document), nl=False)
 
 
+def tell(text: str, **style: Any) -> None:
+    """A line that may quote a device, a file or a person: nothing in it moves the cursor or turns the text round."""
+    click.secho(printable(text), **style)
+
+
+def printable(text: str) -> str:
+    """The text with everything but its line ends as `plain` has it."""
+    return "\n".join(plain(line, LONGEST) for line in text.split("\n"))
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as their longest cell; the last one runs free."""
-    lines = [tuple(head), *(tuple(row) for row in rows)]
+    lines = [tuple(head), *(tuple(plain(cell, LONGEST) for cell in row) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head) - 1)]
     for number, line in enumerate(lines):
         text = "  ".join([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] + [line[-1]]).rstrip()

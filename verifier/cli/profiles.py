@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json, table
+from verifier.cli.output import json_option, print_json, table, tell
 from verifier.errors import UsageError
 from verifier.model.codec import to_json
 from verifier.model.profile import (
@@ -39,7 +39,12 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the built-in profiles and the workspace's own."""
+    """List the built-in profiles and the workspace's own.
+
+    \b
+    Example:
+      crane-verify profiles list
+    """
     found = [load_profile(name, _own(ctx)) for name in profile_names(_own(ctx))]
     if as_json:
         print_json(
@@ -54,7 +59,12 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show what a profile asks, what it leaves out and why, and where its facts come from."""
+    """Show what a profile asks, what it leaves out and why, and where its facts come from.
+
+    \b
+    Example:
+      crane-verify profiles show wago-pfc
+    """
     profile = load_profile(name, _own(ctx))
     if as_json:
         print_json(to_json(profile))
@@ -66,10 +76,15 @@ def show(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_context
 def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
-    """Check profile files before they are used. Each error names the file, the line and the fix."""
+    """Check profile files before they are used. Each error names the file, the line and the fix.
+
+    \b
+    Example:
+      crane-verify profiles validate profiles/our-drive.yaml
+    """
     for path in files:
         profile = load_profile_file(path, _own(ctx))
-        click.echo(f"{path}: {profile.name}, {len(profile.items)} items, in order")
+        tell(f"{path}: {profile.name}, {len(profile.items)} items, in order")
 
 
 def _own(ctx: click.Context) -> Path | None:
@@ -81,17 +96,17 @@ def _own(ctx: click.Context) -> Path | None:
 
 
 def _print(profile: Profile) -> None:
-    click.secho(f"{profile.name}: {profile.title}", bold=True)
-    click.echo(f"version {profile.version}, {profile.maturity}, sha256 {profile.digest}\n")
+    tell(f"{profile.name}: {profile.title}", bold=True)
+    tell(f"version {profile.version}, {profile.maturity}, sha256 {profile.digest}\n")
     table(
         ("item", "kind", "criticality", "asks for"),
         [(item.name, item.kind, item.criticality, asks_for(item.ask)) for item in profile.items],
     )
     for title, lines in (("left out, because no source confirms it", profile.gaps), ("sources", profile.references)):
         if lines:
-            click.echo(f"\n{title}:")
+            tell(f"\n{title}:")
             for line in lines:
-                click.echo(f"  {line}")
+                tell(f"  {line}")
 
 
 def asks_for(ask: Ask) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, local, print_json, say, table
+from verifier.cli.output import json_option, local, print_json, say, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.device import Device, DeviceName
 from verifier.procedures.audit import Found, report_at, reports, signed_report, verified_report
@@ -45,7 +45,12 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) -> None:
-    """List reports, newest first, each with its verdict if its signatures hold."""
+    """List reports, newest first, each with its verdict if its signatures hold.
+
+    \b
+    Example:
+      crane-verify report list STS-01
+    """
     space, policy, now = desk.workspace(ctx), desk.policy(ctx), desk.now()
     inventory = desk.inventory(ctx)
     known = {device.name: device for device in inventory.devices}
@@ -79,7 +84,12 @@ def _standing(found: Found, device: Device | None, policy: Policy, now: datetime
 @json_option
 @click.pass_context
 def show(ctx: click.Context, which: str, as_json: bool) -> None:
-    """Show a report, its signatures checked."""
+    """Show a report, its signatures checked.
+
+    \b
+    Example:
+      crane-verify report show STS-01/controller
+    """
     found = signed_report(_one(ctx, which), desk.policy(ctx))
     if as_json:
         print_json(document(found))
@@ -93,7 +103,13 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, which: str, as_json: bool) -> None:
-    """Check the signatures of a report of the record, or of an exported envelope. Leaves with 5 if they do not hold."""
+    """Check the signatures of a report of the record, or of an exported envelope. Leaves with 5 if they do not hold.
+
+    \b
+    Example:
+      crane-verify report verify 17
+      crane-verify report verify report.dsse.json
+    """
     # a number is an entry of the record, whatever lies in this folder
     is_file = not which.isdigit() and Path(which).is_file()
     envelope = read_whole(Path(which).resolve()) if is_file else _one(ctx, which).envelope
@@ -104,9 +120,9 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
             {"device": str(report.device), "verdict": report.verdict, "sha256": verified.sha256, "signers": verified.signer_names}
         )
         return
-    click.secho(f"genuine: {report.device}, {report.verdict}, {local(report.ended)}", fg="green")
-    click.echo(f"signed by {', '.join(verified.signer_names)}, sha256 {verified.sha256}")
-    click.echo("This proves who signed, and that nothing was changed since; not when, and not that the device told the truth.")
+    tell(f"genuine: {report.device}, {report.verdict}, {local(report.ended)}", fg="green")
+    tell(f"signed by {', '.join(verified.signer_names)}, sha256 {verified.sha256}")
+    tell("This proves who signed, and that nothing was changed since; not when, and not that the device told the truth.")
 
 
 @command.command()
@@ -118,6 +134,11 @@ def export(ctx: click.Context, which: str, view: str, output: Path) -> None:
     """Write a report to a file: a view for people or programs, or the signed envelope itself.
 
     A crane or a site gives one HTML page over all its devices' newest reports, each with its own page beside it.
+
+    \b
+    Example:
+      crane-verify report export 17 --format csv --output report.csv
+      crane-verify report export STS-01 --output report.html
     """
     if view == "html" and _is_group(ctx, which):
         _export_group(ctx, which, output)
@@ -170,4 +191,4 @@ def _is_group(ctx: click.Context, which: str) -> bool:
 def _write(output: Path, data: bytes, quiet: bool = False) -> None:
     write_whole(output.resolve(), data)
     if not quiet:
-        click.echo(f"{output}: {len(data):,} bytes")
+        tell(f"{output}: {len(data):,} bytes")

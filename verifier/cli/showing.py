@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
-from verifier.cli.output import local, say, table
+from verifier.cli.output import local, say, table, tell
 from verifier.compare.describe import described
 from verifier.model.baseline import Baseline
 from verifier.model.drift import Drift
@@ -14,8 +12,8 @@ from verifier.report.text import drift_lines
 
 def print_baseline(baseline: Baseline, headline: str) -> None:
     """What a baseline holds, item by item, and what a signer must know: what was not read, not asked, not compared, or moved."""
-    click.secho(headline, bold=True)
-    click.echo(f"reason: {baseline.reason}")
+    tell(headline, bold=True)
+    tell(f"reason: {baseline.reason}")
     print_snapshot(baseline.snapshot)
     print_caveats(baseline)
 
@@ -23,17 +21,17 @@ def print_baseline(baseline: Baseline, headline: str) -> None:
 def print_caveats(baseline: Baseline) -> None:
     """What a signer must know beside the values: how long it holds, what will not be compared, what moved while it was read."""
     if baseline.not_after:
-        click.echo(f"valid until {local(baseline.not_after)}")
+        tell(f"valid until {local(baseline.not_after)}")
     for item in baseline.snapshot.items:
         if item.volatile:
-            click.secho(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")
+            tell(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")
     for moved in baseline.moved:
-        click.secho(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
+        tell(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
 
 
 def print_snapshot(snapshot: Snapshot) -> None:
     """A line for each item, and every member that was not read."""
-    click.echo(f"read {local(snapshot.started)} with profile {snapshot.profile}, version {snapshot.profile_version}")
+    tell(f"read {local(snapshot.started)} with profile {snapshot.profile}, version {snapshot.profile_version}")
     rows = []
     for item in snapshot.items:
         unread = sum(isinstance(reading.value, Unread) for reading in item.readings)
@@ -45,19 +43,19 @@ def print_snapshot(snapshot: Snapshot) -> None:
     for item in snapshot.items:
         for reading in item.readings:
             if isinstance(reading.value, Unread):
-                click.secho(f"not read: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
+                tell(f"not read: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
             elif isinstance(reading.value, Disagreement):
-                click.secho(f"two answers: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
+                tell(f"two answers: {item.name} {reading.member}: {described(reading.value)}", fg="yellow")
     for note in snapshot.not_asked:
-        click.echo(f"not asked: {note.item}: {note.why}")
+        tell(f"not asked: {note.item}: {note.why}")
     for line in snapshot.notes:
-        click.echo(f"note: {line}")
+        tell(f"note: {line}")
 
 
 def print_members(snapshot: Snapshot) -> None:
     """Every member with its value."""
     for item in snapshot.items:
-        click.secho(f"\n{item.name}", bold=True)
+        tell(f"\n{item.name}", bold=True)
         table(("member", "evidence", "value"), [(r.member, r.evidence.word, described(r.value)) for r in item.readings])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json, table
+from verifier.cli.output import json_option, print_json, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.codec import to_json
 from verifier.record.files import write_new
@@ -37,16 +37,21 @@ def command() -> None:
 @click.option("--no-passphrase", is_flag=True, help="Leave your key unencrypted; for tests and training.")
 @click.pass_context
 def init(ctx: click.Context, name: str, no_passphrase: bool) -> None:
-    """Begin with one person and this machine: a key for each, and a policy that names both."""
+    """Begin with one person and this machine: a key for each, and a policy that names both.
+
+    \b
+    Example:
+      crane-verify trust init --name "A. Engineer"
+    """
     space = desk.workspace(ctx)
     if space.policy_path.exists():
         raise UsageError(f"{space.policy_path} is there already", "`crane-verify trust show` shows it; nothing was changed")
     person = ensure_key(desk.person_key_path(), None if no_passphrase else "your signing key")
     machine = ensure_key(desk.collector_key_path(), None)
     space.write_policy(policy_for_one(name, person.public, machine.public))
-    click.echo(f"{name} approves baselines with {desk.person_key_path()}")
-    click.echo(f"this machine signs reports with {desk.collector_key_path()}")
-    click.echo(f"who may sign what stands in {space.policy_path}; keep that file under your eyes")
+    tell(f"{name} approves baselines with {desk.person_key_path()}")
+    tell(f"this machine signs reports with {desk.collector_key_path()}")
+    tell(f"who may sign what stands in {space.policy_path}; keep that file under your eyes")
 
 
 @command.command()
@@ -72,7 +77,7 @@ def add(ctx: click.Context, public_key: Path, name: str, role: str) -> None:
     if owner and owner != name:
         raise UsageError(f"this key is {owner}'s already", "a key belongs to one person: ask for the .pub file of another one")
     desk.workspace(ctx).write_policy(_allowed(lambda: with_member(before, key, role)))
-    click.echo(f"{name} is {role} with the key {key.public.fingerprint}")
+    tell(f"{name} is {role} with the key {key.public.fingerprint}")
 
 
 @command.command()
@@ -90,14 +95,19 @@ def quorum(ctx: click.Context, statement: str, seats: tuple[str, ...]) -> None:
     needed = Quorum(statement, tuple(_seat(text) for text in seats))
     others = tuple(each for each in before.quorums if each.statement != statement)
     desk.workspace(ctx).write_policy(_allowed(lambda: Policy(before.keys, before.roles, (*others, needed))))
-    click.echo(f"a {statement} needs {' and '.join(seats)}")
+    tell(f"a {statement} needs {' and '.join(seats)}")
 
 
 @command.command()
 @json_option
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
-    """Show whose keys are trusted, who holds which role, and what each kind of statement needs."""
+    """Show whose keys are trusted, who holds which role, and what each kind of statement needs.
+
+    \b
+    Example:
+      crane-verify trust show
+    """
     found = desk.policy(ctx)
     if as_json:
         print_json(to_json(found))
@@ -105,7 +115,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
     rows = [(key.owner, ", ".join(sorted(found.roles_of(key.owner))), key.public.fingerprint) for key in found.keys]
     table(("who", "roles", "key"), rows)
     for each in found.quorums:
-        click.echo(f"a {each.statement} needs {' and '.join(f'{seat.count} {seat.role}' for seat in each.seats)}")
+        tell(f"a {each.statement} needs {' and '.join(f'{seat.count} {seat.role}' for seat in each.seats)}")
 
 
 def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:

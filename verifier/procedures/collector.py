@@ -23,7 +23,7 @@ def utc_now() -> datetime:
 
 
 def no_key() -> Signer:
-    raise UsageError("no signing key", "name one with --key, or make one with `crane-verify init`")
+    raise UsageError("no signing key", "name one with --key, or make one with `crane-verify trust init`")
 
 
 @dataclass(frozen=True, slots=True)
