@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -209,6 +210,19 @@ def test_a_crane_that_begins_to_work_is_left_from_then_on() -> None:
     found = collected(play, BLOCK, BLOCK, BLOCK, busy=WORKING)
     assert len(found["item 0"].readings) == 2
     assert unread(found["item 1"]).reason is unread(found["item 2"]).reason is Reason.BUSY
+
+
+@pytest.mark.parametrize("answers", [0, 2, 5])
+def test_a_device_whose_hours_end_is_left_from_then_on(answers: int) -> None:
+    """A reading that began a minute before the shift does not go on through it."""
+    files = {b"/etc/%d" % n: b"x" for n in range(5)}
+    route = FakeRoute(FakeLinux({**files, b"/etc/passwd": b"root:x:0:0::/root:/bin/sh\n"}))
+    left = iter([True] * (answers + 1))
+    given = replace(work(profile(ETC, USERS, ETC)), may_go_on=lambda: next(left, False))
+    first, second, third = (item for item in collect(given, route).items if item.name != "connection")
+    assert [unread(each).reason for each in (first, second, third)] == [Reason.WINDOW] * 3
+    assert len(route.asked) == 1
+    assert len([*collect(replace(given, may_go_on=lambda: True), route).items]) == 3
 
 
 def test_a_crane_of_which_it_cannot_be_seen_whether_it_works_is_not_read() -> None:

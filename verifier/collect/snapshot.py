@@ -19,7 +19,7 @@ from verifier.collect.printable import escaped
 from verifier.collect.progress import Progress
 from verifier.collect.registers import block, one_word, parameters
 from verifier.collect.unread import LINE_LOST, unread, whole
-from verifier.errors import DeviceError
+from verifier.errors import DeviceError, OutsideWindow
 from verifier.model.device import Device
 from verifier.model.profile import (
     BusyWhen,
@@ -40,6 +40,7 @@ from verifier.transport.request import ReadTable
 from verifier.transport.route import Route
 
 NOTHING_ASKED: Final = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
+HOURS_OVER: Final = "the hours in which it may be read ended while it was read"
 PROGRESS_EVERY: Final = 250
 """Answers between two reports of progress within one item."""
 
@@ -55,6 +56,8 @@ class Collecting:
     keep: Callable[[bytes], str]
     """Stores redacted text for later diffs; gives its SHA-256."""
     progress: Callable[[Progress], None] = lambda _: None
+    may_go_on: Callable[[], bool] = lambda: True
+    """False when the hours in which this device may be read are over; asked again and again while it is read."""
     seed: int = field(default_factory=lambda: secrets.randbits(32))
     """Of the second look at critical values. Drawn anew each time, so that no device foresees it; the transcript shows them."""
 
@@ -126,6 +129,8 @@ class _Session:
         def counted() -> None:
             nonlocal answers
             answers += 1
+            if not self._work.may_go_on():
+                raise OutsideWindow(HOURS_OVER)
             if answers % PROGRESS_EVERY == 0:
                 self.report(item.name, number, answers)
 
@@ -134,6 +139,8 @@ class _Session:
             return whole(self._over)
         asking = Asking(self._route, item, self._work.profile.pace, self._work.keep, self._work.seed, counted)
         try:
+            if not self._work.may_go_on():
+                raise OutsideWindow(HOURS_OVER)
             if busy := self._busy(asking):
                 self._over = busy
                 return whole(busy)
@@ -149,6 +156,8 @@ class _Session:
 
     def _failed(self, error: DeviceError) -> Unread:
         value = unread(error)
+        if isinstance(error, OutsideWindow):
+            self._over = value
         self._failures = self._failures + 1 if isinstance(error, LINE_LOST) else 0
         if self._failures >= max(1, self._work.profile.pace.tries):
             self._over = Unread(value.reason, f"left alone after {self._failures} failures in a row; the last: {value.detail}")

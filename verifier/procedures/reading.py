@@ -40,14 +40,18 @@ def read(device: Device, profile: Profile, collector: Collector, record: Record 
 
 def _read(device: Device, profile: Profile, collector: Collector, record: Record | None) -> Snapshot:
     workspace = collector.workspace
-    work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress)
+
+    def may_be_read() -> bool:
+        return collector.any_hour or is_open(device, collector.now())
+
+    work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress, may_be_read)
     if isinstance(device.address, RecordingAddress):
         work = replace(work, seed=SEED)
     shut = OutsideWindow(f"it may be read {device.window} only", OUTSIDE)
-    if not (collector.any_hour or is_open(device, collector.now())):
+    if not may_be_read():
         return unreached(work, shut)
     with workspace.device_lock(device.name), workspace.line_lock(shared_line(device.address), LINE_WAIT):
-        if not (collector.any_hour or is_open(device, collector.now())):
+        if not may_be_read():
             return unreached(work, shut)  # the others on its line took until its window closed
         try:
             with connect(device, profile.pace, collector.secrets) as route:
