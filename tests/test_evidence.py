@@ -15,7 +15,7 @@ from time import sleep
 import pytest
 
 from tests.terminal import Person, settled
-from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, STRANGER
+from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, SECOND_ENGINEER, STRANGER
 from verifier.cli.check import code, nothing_due
 from verifier.cli.report import page_of
 from verifier.errors import TrustError, Unreachable, UsageError
@@ -44,6 +44,8 @@ from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.transport.route import Route
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.policy import Quorum
+from verifier.trust.quorum import Seat
 from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
 from verifier.trust.verify import claimed
 
@@ -174,6 +176,32 @@ def test_a_proposal_swapped_after_it_was_shown_is_not_signed(port: Port) -> None
         approve(device, seen, ENGINEER, port.collector)
     waiting = approve(device, proposal(device, port.collector), ENGINEER, port.collector)
     assert isinstance(waiting, Waiting)
+
+
+def test_a_baseline_that_ran_out_of_trust_can_be_replaced_and_is_no_measure(port: Port) -> None:
+    """When the quorum asks for more than those who signed, a new baseline must be possible, and is shown whole."""
+    device = port.device()
+    port.enrol(device)
+    two_engineers = replace(POLICY, quorums=(Quorum("baseline", (Seat("engineer", 2),)), POLICY.quorums[1]))
+    stricter = replace(port, collector=replace(port.collector, policy=two_engineers))
+    assert stricter.check(device).report.verdict is Verdict.UNTRUSTED
+    propose(device, PROPOSING, stricter.collector)
+    seen = proposal(device, stricter.collector)
+    assert seen.baseline.serial == 2
+    assert seen.before.trusted is None
+    assert "one more engineer" in seen.before.doubt
+    approve(device, seen, ENGINEER, stricter.collector)
+    assert isinstance(approve(device, proposal(device, stricter.collector), SECOND_ENGINEER, stricter.collector), InForce)
+    assert stricter.check(device).report.verdict is Verdict.MATCH
+
+
+def test_what_was_never_accepted_is_not_replaced_in_silence(port: Port) -> None:
+    device = port.device()
+    port.enrol(device)
+    path = port.workspace.baselines.approved_path(device.name)
+    path.write_bytes(path.read_bytes().replace(b"keyid", b"keyId"))
+    with pytest.raises(TrustError):
+        propose(device, PROPOSING, port.collector)
 
 
 # A report that nobody could verify is no report

@@ -119,7 +119,7 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: 
         click.echo(f"sha256 of what is signed: {seen.sha256}")
         if not yes:
             _ask_about(seen)
-        elif seen.supersedes:
+        elif seen.before.trusted:
             _print_changes(seen)
         signer = signer or desk.signer(key or desk.person_key_path())
         match approve(device, seen, signer, collector):
@@ -141,8 +141,8 @@ def export_(ctx: click.Context, word: str, output: Path) -> None:
 
 
 def _ask_about(seen: Proposal) -> None:
-    if seen.supersedes is None:
-        print_baseline(seen.baseline, "the first baseline of this device")
+    if seen.before.trusted is None:
+        print_baseline(seen.baseline, _all_new(seen))
         if not click.confirm("Is this how the device should be?"):
             raise UsageError("not approved", "the proposal stays; propose again when the device is as it should be")
         return
@@ -157,13 +157,19 @@ def _ask_about(seen: Proposal) -> None:
 
 
 def _print_changes(seen: Proposal) -> None:
-    if seen.supersedes is None:
-        print_baseline(seen.baseline, "the first baseline of this device: everything in it is new")
+    if seen.before.trusted is None:
+        print_baseline(seen.baseline, _all_new(seen))
     elif not seen.changes:
-        click.echo(f"nothing changes against serial {seen.supersedes.value.serial}")
+        click.echo(f"nothing changes against serial {seen.before.trusted.value.serial}")
     else:
-        click.echo(f"serial {seen.supersedes.value.serial} -> {seen.baseline.serial}")
+        click.echo(f"serial {seen.before.trusted.value.serial} -> {seen.baseline.serial}")
         print_drifts(seen.changes)
+
+
+def _all_new(seen: Proposal) -> str:
+    if seen.before.doubt:
+        return f"the baseline it replaces is not trusted ({seen.before.doubt}); everything in this one is to be looked at as new"
+    return "the first baseline of this device: everything in it is new"
 
 
 def _signatures(seen: Proposal) -> str:

@@ -10,9 +10,9 @@ from verifier.errors import UsageError
 from verifier.model.baseline import Baseline
 from verifier.model.device import Device
 from verifier.model.drift import Drift
-from verifier.procedures.approved import newest
 from verifier.procedures.collector import Collector
-from verifier.trust.baseline_rules import Accepted, follows, succeeds
+from verifier.procedures.predecessor import Predecessor, predecessor
+from verifier.trust.baseline_rules import follows, succeeds
 from verifier.trust.envelope import add_signature, opened
 from verifier.trust.keys import Signer
 from verifier.trust.statement import BASELINE
@@ -24,9 +24,9 @@ class Proposal:
     """What waits for signatures, and what approving it would change."""
 
     baseline: Baseline
-    supersedes: Verified[Baseline] | None
+    before: Predecessor
     changes: tuple[Drift, ...]
-    """Against the baseline it replaces; empty for the first."""
+    """Against the baseline it replaces; empty where there is none that can be trusted."""
     approvals: Approvals
     envelope: bytes
 
@@ -55,7 +55,7 @@ def proposal(device: Device, collector: Collector) -> Proposal:
         UsageError: nothing is.
         TrustError: the proposal is not what it should be: another device's, or not the next after the baseline in force.
     """
-    supersedes = newest(device, collector)
+    before = predecessor(device, collector)
     envelope = collector.workspace.baselines.proposed(device.name)
     if envelope is None:
         raise UsageError(
@@ -63,12 +63,12 @@ def proposal(device: Device, collector: Collector) -> Proposal:
         )
     baseline = claimed(envelope, BASELINE)
     # before anybody sees it: whoever is shown one device must not be made to sign another, not even as the first of two
-    follows(baseline, device.name, _accepted(supersedes))
+    follows(baseline, device.name, before.accepted)
     changes: tuple[Drift, ...] = ()
-    if supersedes:
-        changes = compare(supersedes.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
+    if before.trusted:
+        changes = compare(before.trusted.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
     approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
-    return Proposal(baseline, supersedes, changes, approvals, envelope)
+    return Proposal(baseline, before, changes, approvals, envelope)
 
 
 def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector) -> InForce | Waiting:
@@ -89,13 +89,9 @@ def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector
         collector.workspace.baselines.propose(device.name, envelope)
         return Waiting(approvals)
     verified = verify(envelope, BASELINE, collector.policy, collector.now())
-    succeeds(verified, device.name, _accepted(seen.supersedes))
+    succeeds(verified, device.name, seen.before.accepted)
     entry = collector.workspace.baselines.accept(verified)
     return InForce(verified, entry.sequence)
-
-
-def _accepted(baseline: Verified[Baseline] | None) -> Accepted | None:
-    return Accepted(baseline.value.serial, baseline.sha256) if baseline else None
 
 
 def _still(device: Device, seen: Proposal, collector: Collector) -> None:

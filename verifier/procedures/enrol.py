@@ -12,8 +12,8 @@ from verifier.model.baseline import Baseline, Moved
 from verifier.model.device import Device
 from verifier.model.snapshot import Snapshot, Unread
 from verifier.model.words import DriftKind
-from verifier.procedures.approved import newest
 from verifier.procedures.collector import Collector
+from verifier.procedures.predecessor import predecessor
 from verifier.procedures.reading import Record, read
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.statement import baseline_statement
@@ -47,12 +47,12 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Basel
     last = snapshots[-1]
     if not any(readings_of(last)):
         raise UsageError(f"{device.name}: nothing could be read, so there is nothing to approve", first_reason(last))
-    supersedes = newest(device, collector)
+    before = predecessor(device, collector).accepted
     now = collector.now()
     baseline = Baseline(
         snapshot=last,
-        serial=supersedes.value.serial + 1 if supersedes else 1,
-        supersedes=supersedes.sha256 if supersedes else "",
+        serial=before.serial + 1 if before else 1,
+        supersedes=before.sha256 if before else "",
         proposed=now,
         not_after=now + proposing.valid_for if proposing.valid_for else None,
         reason=proposing.reason,
