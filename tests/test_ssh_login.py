@@ -75,10 +75,23 @@ def test_a_pem_key_as_old_tools_write_it(device: RunningSshd, tmp_path: Path) ->
 )
 def test_a_key_file_that_is_none(device: RunningSshd, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(UsageError, match="key file"):
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(UsageError, match="cannot be used"):
         methods(device.address(credentials=(KeyFile(str(tmp_path / "key")),)))
     with pytest.raises(UsageError, match="cannot be read"):
         methods(device.address(credentials=(KeyFile(str(tmp_path / "missing")),)))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_key_file_that_others_can_read_is_not_used(device: RunningSshd, tmp_path: Path, mode: int) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(Path(device.key_path).read_bytes())
+    key.chmod(mode)
+    with pytest.raises(UsageError, match="can be read by others") as caught:
+        methods(device.address(credentials=(KeyFile(str(key)),)))
+    assert caught.value.hint == f"make it yours alone: chmod 600 {key}"
+    key.chmod(0o600)
+    assert methods(device.address(credentials=(KeyFile(str(key)),))) == "publickey"
 
 
 def test_a_key_with_its_certificate(tmp_path: Path) -> None:

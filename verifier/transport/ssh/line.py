@@ -80,6 +80,15 @@ def _unreachable(host: str, port: int, seconds: float, error: OSError) -> Unreac
     return Unreachable(f"cannot connect to {host} port {port}: {error.strerror or error}", "check the address in the inventory")
 
 
+HUNG_UP = "check the line; a device that hangs up before the login may be starting, or limit who and how many may connect"
+HUNG = "check that the device is not overloaded or hung"
+
+
+def _broke(error: OSError | EOFError) -> Truncated:
+    said = getattr(error, "strerror", None) or str(error) or "it ended"
+    return Truncated(f"the line to the device broke: {said.lower()}", HUNG_UP)
+
+
 class Line:
     """Reads and writes of one session. `overall` bounds its whole life, in seconds."""
 
@@ -88,7 +97,7 @@ class Line:
         self._overall = overall
         self._end = time.monotonic() + overall
         self._patience = float("inf")
-        self._waiting_for = ""
+        self._waiting_for = TimedOut("")
         self._ahead = b""
         self._at = 0
         self._lock = threading.Lock()
@@ -99,10 +108,11 @@ class Line:
         self.failure: DeviceError | None = None
 
     @contextmanager
-    def patience(self, seconds: float, what: str) -> Iterator[None]:
+    def patience(self, seconds: float, what: str, hint: str = HUNG) -> Iterator[None]:
         """Inside, the line breaks with TimedOut when `what` takes longer than this, whatever trickles in."""
         before = self._patience, self._waiting_for
-        self._patience, self._waiting_for = time.monotonic() + seconds, f"{what} took longer than {seconds:g} s"
+        waiting = TimedOut(f"{what} took longer than {seconds:g} s", hint)
+        self._patience, self._waiting_for = time.monotonic() + seconds, waiting
         try:
             yield
         finally:
@@ -133,7 +143,7 @@ class Line:
         except TimeoutError:
             raise
         except (OSError, EOFError) as error:
-            raise self._eof(Truncated(f"the line to the device broke: {error}")) from error
+            raise self._eof(_broke(error)) from error
         self.sent += count
         return count
 
@@ -156,9 +166,9 @@ class Line:
         except TimeoutError:
             raise
         except (OSError, EOFError) as error:
-            raise self._eof(Truncated(f"the line to the device broke: {error}")) from error
+            raise self._eof(_broke(error)) from error
         if not data:
-            raise self._eof(Truncated("the device closed the connection"))
+            raise self._eof(Truncated("the device closed the connection", HUNG_UP))
         self.received += len(data)
         if not self.logged_in and self.received > BEFORE_LOGIN:
             raise self._eof(BadReply(f"the device sent more than {BEFORE_LOGIN} bytes before the login"))
@@ -171,7 +181,7 @@ class Line:
                 TimedOut(f"the session took longer than {self._overall:g} s", "raise timeouts: overall, or ask for less")
             )
         if now > self._patience:
-            raise self._eof(TimedOut(self._waiting_for, "check that the device is not overloaded or hung"))
+            raise self._eof(self._waiting_for)
 
     def _eof(self, failure: DeviceError) -> EOFError:
         self.break_off(failure)

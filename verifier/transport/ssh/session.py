@@ -8,10 +8,13 @@ underscore are paramiko's private ones; `tests/test_ssh_private_names.py` notice
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha1
+from pathlib import Path
 from typing import Any, assert_never
 
 import paramiko
@@ -50,6 +53,8 @@ _KEEP_ALIVE = 15
 _AGAIN_AFTER = (0.02, 0.1, 0.3, 0.0)
 """Seconds; 0: no more tries. A device that allows one session at a time may still be busy closing the one before."""
 _CLIENT = "SSH-2.0-crane_verify"
+
+NO_SSH = "check the port in the inventory: what answers there may be no SSH server; or the device is overloaded or hung"
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
@@ -329,7 +334,7 @@ def _identified(
         line = Line(endpoint, address.timeouts.overall)
         transport = _Transport(line, asking, lambda key: hostkeys.judge(pins, address.host, key, time.time()), window)
         try:
-            with line.patience(address.timeouts.login, "the key exchange"):
+            with line.patience(address.timeouts.login, "the key exchange", NO_SSH):
                 transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = address.timeouts.login + 5
                 transport.start_client()
         except Exception as error:
@@ -441,6 +446,10 @@ def _attempt(session: Session, begin: Callable[[_Attempt, threading.Event], None
 def _key(credential: KeyFile, secrets: Secrets, mine: Algorithms) -> paramiko.PKey:
     passphrase = secrets(credential.passphrase).encode() if credential.passphrase else None
     try:
+        if os.name == "posix" and Path(credential.path).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UsageError(
+                f"the key file {credential.path} can be read by others", f"make it yours alone: chmod 600 {credential.path}"
+            )
         key = paramiko.PKey.from_path(credential.path, passphrase)  # type: ignore[arg-type]  # the library below it wants bytes
         key.public_blob = None  # a certificate lying beside the key is not one the inventory names
         if isinstance(key, paramiko.RSAKey) and "ssh-rsa" in mine.user_keys:
@@ -449,8 +458,11 @@ def _key(credential: KeyFile, secrets: Secrets, mine: Algorithms) -> paramiko.PK
             key.load_certificate(credential.certificate)
     except OSError as error:
         raise UsageError(
-            f"the key file {error.filename} cannot be read: {error.strerror}", "correct credentials: in the inventory"
+            f"the key file {error.filename} cannot be read: {(error.strerror or str(error)).lower()}",
+            "correct credentials: in the inventory",
         ) from error
+    except UsageError:
+        raise
     except Exception as error:  # what a damaged key makes two libraries raise is no closed list
         wants = "encrypted" in str(error) or "Password" in str(error)
         hint = (
