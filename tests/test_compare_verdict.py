@@ -28,7 +28,7 @@ from verifier.compare.verdict import exit_code, verdict
 from verifier.model.drift import Drift
 from verifier.model.manifest import manifest_sha256
 from verifier.model.report import Coverage, ItemResult
-from verifier.model.snapshot import Disagreement, NotAsked, NumberValue, Unread
+from verifier.model.snapshot import WHOLE_ITEM, Disagreement, NotAsked, NumberValue, Unread
 from verifier.model.words import Criticality, DriftKind, Evidence, Kind, Reason, Verdict
 
 
@@ -124,6 +124,8 @@ def test_a_baseline_from_a_card_is_said() -> None:
     assert evidence_notes(snapshot(approved), snapshot(found)) == (note,)
     assert evidence_notes(snapshot(approved), snapshot(approved)) == ()
     assert evidence_notes(snapshot(found), snapshot(found)) == ()
+    nobody_put_it_in = item(reading(WHOLE_ITEM, Unread(Reason.UNREACHABLE)))
+    assert evidence_notes(snapshot(approved), snapshot(nobody_put_it_in)) == ()
 
 
 @pytest.mark.parametrize(

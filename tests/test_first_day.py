@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import Person, settled
+from verifier.model.snapshot import ItemSnapshot, Reading, Unread
+from verifier.model.words import Criticality, Evidence, Kind, Reason
+from verifier.procedures.probe import Outcome, answered
 from verifier.record.workspace import NOT_KEPT
+from verifier.transport.modbus.reply import ExceptionReply
 
 NO_DEVICES = "sites: {}\n"
 
@@ -17,6 +21,12 @@ NO_DEVICES = "sites: {}\n"
 @pytest.fixture
 def person(tmp_path: Path) -> Person:
     return settled(tmp_path, NO_DEVICES)
+
+
+def card(person: Person) -> None:
+    """An inventory with one device: a card."""
+    devices = "{card: {profile: offline-image, image: {path: card}}}"
+    (person.workspace / "inventory.yaml").write_text(f"sites: {{port: {{cranes: {{STS-01: {{devices: {devices}}}}}}}}}\n")
 
 
 def officer(person: Person) -> Path:
@@ -76,9 +86,7 @@ def test_who_has_no_key_yet_is_told_how_to_join(person: Person) -> None:
     """A check from cron runs as another user, and a second person has a home of their own."""
     shutil.rmtree(person.keys)
     person.keys.mkdir()
-    (person.workspace / "inventory.yaml").write_text(
-        "sites: {port: {cranes: {STS-01: {devices: {card: {profile: offline-image, image: {path: card}}}}}}}\n"
-    )
+    card(person)
     (person.workspace / "card").write_text("x")
     refused = person.types("check", "card")
     told = refused.err + refused.out
@@ -92,8 +100,7 @@ def test_who_has_no_key_yet_is_told_how_to_join(person: Person) -> None:
 
 
 def test_a_signing_key_that_others_can_read_is_named(person: Person) -> None:
-    test_card = "sites: {port: {cranes: {STS-01: {devices: {card: {profile: offline-image, image: {path: card}}}}}}}\n"
-    (person.workspace / "inventory.yaml").write_text(test_card)
+    card(person)
     (person.workspace / "card").write_text("x")
     assert "can be read by others" not in person.types("check", "card").err
     (person.keys / "collector.key").chmod(0o644)
@@ -110,3 +117,47 @@ def test_git_does_not_take_the_keys_and_cards_that_the_example_names(tmp_path: P
         path.write_text("x")
     shown = subprocess.run(["git", "-C", tmp_path, "status", "-s", "-uall"], check=True, capture_output=True, text=True).stdout
     assert shown.splitlines() == ["?? .gitignore", f"?? {kept.relative_to(tmp_path)}"]
+
+
+def test_a_proposal_that_waits_is_not_proposed_anew(person: Person) -> None:
+    card(person)
+    (person.workspace / "card").write_text("x")
+    person.succeeds("trust", "add", str(officer(person)), "--name", "B. Officer", "--role", "security-officer")
+    person.succeeds("trust", "quorum", "baseline", "engineer=1", "security-officer=1")
+    assert "baseline propose" in person.types("check", "card").out
+    person.succeeds("baseline", "propose", "card", "--reason", "first")
+    person.succeeds("baseline", "approve", "card", "--yes")
+    waits = person.types("check", "card").out
+    assert "waits to be signed: crane-verify baseline approve port/STS-01/card" in waits
+    assert "baseline propose" not in waits
+
+
+def test_a_profile_misspelt_and_a_login_forgotten_name_the_device(person: Person) -> None:
+    inventory = person.workspace / "inventory.yaml"
+    device = "sites: {port: {cranes: {STS-01: {devices: {plc: {profile: PROFILE, ssh: {host: 127.0.0.1, user: verify}}}}}}}\n"
+    for profile, told in (
+        ("linux-controler", "there is no profile 'linux-controler'"),
+        ("linux-controller", "no credentials for"),
+    ):
+        inventory.write_text(device.replace("PROFILE", profile))
+        refused = person.types("devices", "validate")
+        assert refused.code == 2
+        assert f"{inventory}: port/STS-01/plc: {told}" in refused.err
+
+
+def test_a_probe_names_only_the_steps_that_its_route_has(person: Person) -> None:
+    card(person)
+    missing = person.types("probe", "card")
+    assert missing.code == 4
+    assert "fails      image: no image" in missing.out
+    assert "login" not in missing.out
+    (person.workspace / "card").write_text("x")
+    assert "works      image\n" in person.succeeds("probe", "card").out
+
+
+@pytest.mark.parametrize(("code", "told"), [(11, "check the unit id"), (10, "check the unit id"), (2, "ask its manual")])
+def test_a_wrong_unit_id_behind_a_gateway_is_told_from_a_register_that_is_not_there(code: int, told: str) -> None:
+    unread = Unread(Reason.REFUSED, str(ExceptionReply(code)))
+    step = answered(ItemSnapshot("limits", Kind.PARAMETER, Criticality.HIGH, (Reading("limit", unread, Evidence.CLAIMED),)))
+    assert step.outcome is Outcome.FAILS
+    assert told in step.fix

@@ -127,6 +127,34 @@ def test_a_terminal_is_not_flooded_and_says_what_it_left_out() -> None:
     assert sum("missing /" in line.text for line in drift_lines(many(250))) == 250
 
 
+def test_one_cause_is_told_once_and_never_for_another() -> None:
+    off, busy = "unreachable: 10.0.0.1 refuses connections", "crane working"
+
+    def unread(item: str, note: str) -> Drift:
+        return Drift(DriftKind.UNREAD, item, Kind.FIRMWARE, Criticality.HIGH, "*", Evidence.STATED, (), note)
+
+    changed = Drift(DriftKind.MISSING, "d", Kind.FIRMWARE, Criticality.HIGH, "/d", Evidence.CONTENT, ())
+    drifts = (
+        unread("a", f"{off}; stands for 12 approved members"),
+        unread("b", f"{off}; stands for 3 approved members"),
+        unread("c", busy),
+        changed,
+        unread("e", busy),
+        unread("f", off),
+        unread("g", off),
+    )
+    told = [line.text.strip() for line in drift_lines(drifts)]
+    notes = [text for text in told if off in text or busy in text or "as above" in text]
+    assert notes == [
+        f"{off}; stands for 12 approved members",
+        "as above; stands for 3 approved members",
+        busy,
+        busy,
+        off,
+        "as above",
+    ]
+
+
 def test_a_marking_stands_first_and_last() -> None:
     lines = text_lines(replace(example.matched(), marking="SENSITIVE SECURITY INFORMATION"))
     assert lines[0].text == lines[-1].text == "SENSITIVE SECURITY INFORMATION"

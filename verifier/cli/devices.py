@@ -6,8 +6,9 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json, table
+from verifier.errors import SettingsError, UsageError
 from verifier.model.codec import to_json
-from verifier.model.device import where
+from verifier.model.device import Address, SshAddress, where
 from verifier.settings.profiles import load_profile
 
 
@@ -59,6 +60,26 @@ def validate(ctx: click.Context) -> None:
     """Check the inventory and every profile it names. Nothing is asked of any device."""
     space = desk.workspace(ctx)
     devices = desk.inventory(ctx).devices
-    for name in sorted({device.profile for device in devices}):
-        load_profile(name, space.profiles)
+    for name, device in {device.profile: device for device in reversed(devices)}.items():
+        try:
+            load_profile(name, space.profiles)
+        except SettingsError:
+            raise  # it names its own file and line
+        except UsageError as error:
+            raise UsageError(f"{space.inventory}: {device.name}: {error}", error.hint) from error
+    for device in devices:
+        if why := _no_login(device.address):
+            hint = "write under credentials: a key, agent, password or interactive"
+            raise UsageError(f"{space.inventory}: {device.name}: {why}", hint)
     click.echo(f"{len(devices)} devices, all in order")
+
+
+def _no_login(address: Address) -> str:
+    """The host that an address says no login for; empty: none."""
+    match address:
+        case SshAddress(host=host, credentials=()):
+            return f"no credentials for {host}"
+        case SshAddress(jump=SshAddress() as jump):
+            return _no_login(jump)
+        case _:
+            return ""

@@ -45,6 +45,8 @@ def command(ctx: click.Context, words: tuple[str, ...], any_hour: bool, as_json:
 
 
 def _print(step: Step) -> None:
+    if step.name.startswith("offered-"):
+        return  # four long lists of algorithms: they are in the JSON, and a disagreement names them by itself
     click.echo(
         click.style(f"  {step.outcome:9}", fg=STYLE[step.outcome]) + f"  {step.name}" + (f": {step.words}" if step.words else "")
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from verifier.compare.describe import number
 from verifier.compare.plain import counted
-from verifier.model.snapshot import FileValue, ItemSnapshot, NumberValue, Snapshot
+from verifier.model.snapshot import FileValue, ItemSnapshot, NumberValue, Snapshot, Unread
 from verifier.model.words import Evidence
 
 
@@ -26,7 +26,8 @@ def evidence_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
     return tuple(
         f"{item.name} was approved from offline media, and is read now from the running device"
         for item in found.items
-        if item.name in offline and any(r.evidence < Evidence.OFFLINE_MEDIA for r in item.readings)
+        if item.name in offline
+        and any(r.evidence < Evidence.OFFLINE_MEDIA for r in item.readings if not isinstance(r.value, Unread))
     )
 
 

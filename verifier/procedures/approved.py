@@ -20,10 +20,10 @@ def approved(device: Device, collector: Collector) -> Verified[Baseline]:
     """
     found = newest(device, collector)
     if found is None:
-        raise TrustError(
-            f"{device.name} has no approved baseline",
-            f"propose one with `crane-verify baseline propose {device.name}`, and have it approved",
-        )
+        hint = f"propose one with `crane-verify baseline propose {device.name}`, and have it approved"
+        if collector.workspace.baselines.proposed(device.name) is not None:
+            hint = f"one is proposed and waits to be signed: crane-verify baseline approve {device.name}"
+        raise TrustError(f"{device.name} has no approved baseline", hint)
     return found
 
 

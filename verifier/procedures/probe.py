@@ -8,8 +8,17 @@ from enum import StrEnum
 from typing import assert_never
 
 from verifier.collect.snapshot import Collecting, collect
+from verifier.compare.plain import counted
 from verifier.errors import DeviceError, IdentityChanged, IdentityUnknown, LoginRefused, Unreachable
-from verifier.model.device import Device
+from verifier.model.device import (
+    Address,
+    Device,
+    ImageAddress,
+    ModbusSerialAddress,
+    ModbusTcpAddress,
+    RecordingAddress,
+    SshAddress,
+)
 from verifier.model.profile import (
     Ask,
     Bounds,
@@ -59,14 +68,15 @@ FIXES = {
     Reason.BUSY: "try again when the crane stands",
 }
 
-STAIRS = ("name and port", "identity", "login")
-"""What must work before the first question, in this order."""
+BEHIND = "the gateway answers and the device behind it does not: check the unit id, the line, and that the device is on"
+NO_DEVICE_BEHIND = ("(exception 10)", "(exception 11)")
+"""What a Modbus gateway says for a device that it does not reach (MODBUS Application Protocol V1.1b3, section 7)."""
 
 
 def probe(device: Device, collector: Collector) -> Iterator[Step]:
     """Everything that must work to read this device, as it is found out."""
     profile = collector.profile(device)
-    yield Step("profile", Outcome.WORKS, f"{profile.name}, version {profile.version}, {len(profile.items)} items")
+    yield Step("profile", Outcome.WORKS, f"{profile.name}, version {profile.version}, {counted(len(profile.items), 'item')}")
     work = Collecting(device, profile, collector.now, keep_nothing)
     if not (collector.any_hour or is_open(device, collector.now())):
         yield Step("window", Outcome.FAILS, f"it may be read {device.window} only", OUTSIDE)
@@ -75,10 +85,10 @@ def probe(device: Device, collector: Collector) -> Iterator[Step]:
         try:
             route = connect(device, profile.pace, collector.secrets)
         except DeviceError as error:
-            yield from _stopped(error)
+            yield from _stopped(error, stairs(device.address))
             return
         with route:
-            yield from (Step(name, Outcome.WORKS, "") for name in STAIRS)
+            yield from (Step(name, Outcome.WORKS, "") for name in stairs(device.address))
             yield from (Step(fact.name, Outcome.WORKS, fact.text) for fact in route.facts)
             yield from (Step("note", Outcome.WORKS, note) for note in route.notes)
             yield from _questions(profile, route, work)
@@ -89,10 +99,28 @@ def keep_nothing(_: bytes) -> str:
     return ""
 
 
-def _stopped(error: DeviceError) -> Iterator[Step]:
+def stairs(address: Address) -> tuple[str, ...]:
+    """What must work before the first question, in this order."""
+    match address:
+        case SshAddress():
+            return ("name and port", "host key", "login")
+        case ModbusTcpAddress(tls=tls):
+            return ("name and port", "certificate") if tls else ("name and port",)
+        case ModbusSerialAddress():
+            return ("serial line",)
+        case ImageAddress():
+            return ("image",)
+        case RecordingAddress():
+            return ("recording",)
+        case _:
+            assert_never(address)
+
+
+def _stopped(error: DeviceError, names: tuple[str, ...]) -> Iterator[Step]:
     """The stairs up to where it stopped."""
     at = {Unreachable: 0, IdentityChanged: 1, IdentityUnknown: 1, LoginRefused: 2}.get(type(error), 0)
-    for place, name in enumerate(STAIRS):
+    at = min(at, len(names) - 1)
+    for place, name in enumerate(names):
         if place < at:
             yield Step(name, Outcome.WORKS, "")
         elif place == at:
@@ -109,7 +137,7 @@ def _questions(profile: Profile, route: Route, work: Collecting) -> Iterator[Ste
         yield Step(note.item, Outcome.NOT_TRIED, note.why)
     for item in snapshot.items:
         if item.name != "connection":
-            yield _answered(item)
+            yield answered(item)
 
 
 def glanced(item: Item) -> Item:
@@ -133,15 +161,16 @@ def first_of(ask: Ask) -> Ask:
             assert_never(ask)
 
 
-def _answered(item: ItemSnapshot) -> Step:
+def answered(item: ItemSnapshot) -> Step:
+    """How an item answered: with something, with nothing, or why not, and what to do then."""
     unread = [reading.value for reading in item.readings if isinstance(reading.value, Unread)]
     read = len(item.readings) - len(unread)
     cut = [value for value in unread if value.reason is Reason.BOUND]
     if read or cut:
-        return Step(item.name, Outcome.WORKS, f"{read} members at a glance" if cut else f"{read} members")
+        seen = counted(read, "member")
+        return Step(item.name, Outcome.WORKS, f"{seen} and more: a check reads them all" if cut else seen)
     if not unread:
         return Step(item.name, Outcome.FAILS, "the device has none of what this item names", NOT_THERE)
     why = unread[0]
-    return Step(
-        item.name, Outcome.FAILS, f"{why.reason}: {why.detail}" if why.detail else str(why.reason), FIXES.get(why.reason, "")
-    )
+    fix = BEHIND if why.detail.endswith(NO_DEVICE_BEHIND) else FIXES.get(why.reason, "")
+    return Step(item.name, Outcome.FAILS, f"{why.reason}: {why.detail}" if why.detail else str(why.reason), fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from verifier.compare.plain import plain
@@ -67,7 +67,8 @@ def drift_lines(drifts: Iterable[Drift], most: int = 0) -> tuple[Line, ...]:
     groups: dict[str, list[Drift]] = {}
     for drift in drifts:
         groups.setdefault(drift.item, []).append(drift)
-    lines = (line for group in groups.values() for line in _group(group, most or len(group)))
+    told = _told_once((tuple(group), most or len(group)) for group in groups.values())
+    lines = (line for group in told for line in _group(group, most or len(group)))
     return tuple(Line(plain(line.text), line.style) for line in lines)
 
 
@@ -79,9 +80,9 @@ def _lines(signed: SignedReport) -> Iterator[Line]:
     yield from _head(report)
     yield Line("")
     yield from drift_lines(report.drifts, DRIFTS_SHOWN)
-    yield from _evidence(report)
     yield from _section("Not asked", (f"{each.item}: {each.why}" for each in report.not_asked))
     yield from _section("Notes", report.notes)
+    yield from _evidence(report)
     yield from _section("Out of reach of any reading over a line", words.OUT_OF_REACH)
     yield Line("Signed", Style.TITLE)
     yield Line(f"  by {', '.join(signed.signers) or 'nobody'}, entry {signed.sequence} of the record")
@@ -99,6 +100,19 @@ def _head(report: Report) -> Iterator[Line]:
         yield Line(f"  {unread:,} not read, {masked:,} left out by the approved mask", Style.FAINT)
     yield Line(f"  read {words.span(report)}", Style.FAINT)
     yield Line(f"  profile {report.profile} {report.profile_version}; against {words.baseline(report)}", Style.FAINT)
+
+
+def _told_once(groups: Iterable[tuple[tuple[Drift, ...], int]]) -> Iterator[list[Drift]]:
+    """A device that is off is one cause, not as many as it has items: below its first mention the cause is `as above`."""
+    before = ""
+    for drifts, most in groups:
+        told = []
+        for drift in drifts[:most]:
+            cause, stands, members = drift.note.partition("; stands for ")
+            again = drift.kind is DriftKind.UNREAD and cause != "" and cause == before
+            told.append(replace(drift, note=f"as above{stands}{members}") if again else drift)
+            before = cause if drift.kind is DriftKind.UNREAD else ""
+        yield [*told, *drifts[most:]]
 
 
 def _group(drifts: list[Drift], most: int) -> Iterator[Line]:

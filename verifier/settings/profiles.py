@@ -87,7 +87,9 @@ def _load(name: str, own: Path | None, chain: tuple[str, ...]) -> Profile:
             return _named(_profile(parse(text, path_in_library), path_in_library, None, (*chain, name)), name, path_in_library)
     names = profile_names(own)
     meant = near(name, names)
-    raise UsageError(f"there is no profile {name!r}", f"did you mean {meant}?" if meant else "`crane-verify profiles` lists them")
+    raise UsageError(
+        f"there is no profile {name!r}", f"did you mean {meant}?" if meant else "`crane-verify profiles list` shows them"
+    )
 
 
 def _named(profile: Profile, name: str, path: str) -> Profile:
