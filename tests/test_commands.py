@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import FakeLinux, FakeRoute, Script
@@ -161,6 +162,37 @@ def test_a_shell_reads_back_what_was_quoted(arguments: list[bytes]) -> None:
     for shell in (("sh", "-c"), ("busybox", "sh", "-c")):
         output = subprocess.run([*shell, line], capture_output=True, check=True).stdout
         assert output == b"".join(argument + b"\0" for argument in arguments)
+
+
+def as_fish_reads(line: bytes) -> list[bytes]:
+    """Words of a line, by fish's rules for quotes (fish-language(1), "Quotes"); bare words are plain here."""
+    words, word, quote, at = [], b"", b"", 0
+    while at < len(line):
+        byte = line[at : at + 1]
+        following = line[at + 1 : at + 2]
+        at += 1
+        if quote and byte == b"\\" and following in (quote, b"\\", b"$" if quote == b'"' else quote):
+            word += following
+            at += 1
+        elif quote:
+            quote, word = (b"", word) if byte == quote else (quote, word + byte)
+        elif byte in (b"'", b'"'):
+            quote = byte
+        elif byte == b" ":
+            words.append(word)
+            word = b""
+        else:
+            assert re.fullmatch(rb"[A-Za-z0-9_./:=@%+,-]", byte), "it would mean something to the shell"
+            word += byte
+    assert not quote, "a quote that does not end"
+    return [*words, word]
+
+
+@given(st.lists(st.text("\\'\" ;$a/", min_size=1).map(str.encode), min_size=1, max_size=3))
+@example([b"/opt/x\\'; reboot; '"])
+@example([b"/opt/ends with \\", b"; reboot"])
+def test_fish_reads_back_what_was_quoted(arguments: list[bytes]) -> None:
+    assert as_fish_reads(b" ".join(map(quoted, arguments))) == arguments
 
 
 @given(st.binary(min_size=1, max_size=60).map(lambda text: text.replace(b"\0", b"").replace(b"/", b"")).filter(bool))

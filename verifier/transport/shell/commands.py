@@ -175,6 +175,7 @@ _SHAPES = (
     _shape(_FIND, _exactly(_NODES)),
 )
 _ALLOWED = re.compile(rb"(?:%b)\x00" % rb"|".join(_SHAPES), re.DOTALL)
+_SPECIAL = re.compile(rb"'|\\(?=['\\]|\Z)")
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:=@%+,-]+")
 
 
@@ -193,7 +194,11 @@ def guard(arguments: tuple[bytes, ...]) -> bytes:
 
 
 def quoted(argument: bytes) -> bytes:
-    """One argument as a POSIX shell reads it back, byte for byte."""
+    """One argument as a POSIX shell reads it back, byte for byte.
+
+    In fish a backslash before a quote, or before another one, means something even between single quotes: then a name would end
+    where it likes, and what follows would be a command. So such a backslash stands between double quotes, where both agree.
+    """
     if _PLAIN.fullmatch(argument):
         return argument
-    return b"'" + argument.replace(b"'", b"'\"'\"'") + b"'"
+    return b"'" + _SPECIAL.sub(lambda found: b"'\"'\"'" if found[0] == b"'" else b"'\"\\\\\"'", argument) + b"'"
