@@ -14,7 +14,8 @@ from time import sleep
 
 import pytest
 
-from tests.terminal import Person, settled
+from tests import forked
+from tests.terminal import Person, Typed, settled
 from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY, SECOND_ENGINEER, STRANGER
 from verifier.cli.check import code, nothing_due
 from verifier.cli.report import page_of
@@ -323,6 +324,14 @@ def inventory(*cranes: str) -> str:
     return "\n".join(["sites:", "  terminal-2:", "    cranes:", *lines, ""])
 
 
+class Quick(Person):
+    """Somebody whose commands start without delay."""
+
+    def types(self, *arguments: str, answers: str = "") -> Typed:
+        assert not answers
+        return forked.types(self, *arguments)
+
+
 @pytest.fixture
 def engineer(port: Port) -> Person:
     """The same two cards, in the hands of a person at a terminal."""
@@ -331,7 +340,7 @@ def engineer(port: Port) -> Person:
     person = settled(desk, inventory("STS-01", "STS-02"), **{"test-card": CARD})
     for crane in ("STS-01", "STS-02"):
         (port.folder / crane).rename(desk / crane)
-    return person
+    return Quick(person.workspace, person.keys)
 
 
 def enrol(engineer: Person, *words: str) -> None:
