@@ -45,6 +45,7 @@ from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.transport.route import Route
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.keys import load_private_key, new_private_key
 from verifier.trust.policy import Quorum
 from verifier.trust.quorum import Seat
 from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
@@ -516,6 +517,18 @@ def test_a_digest_pins_the_proposal_between_reading_and_signing(engineer: Person
     signed = engineer.succeeds("baseline", "approve", "STS-01", "--yes", "--sha256", digest).out
     assert "critical  /firmware/boot.bin" in signed  # also who does not want to be asked is shown what is signed
     assert engineer.types("baseline", "approve", "terminal-2", "--yes", "--sha256", digest).code == 2
+
+
+def test_signatures_that_a_new_proposal_takes_away_are_told(engineer: Person) -> None:
+    (engineer.keys / "officer.key").write_bytes(new_private_key(None))
+    key = load_private_key((engineer.keys / "officer.key").read_bytes(), str)
+    (engineer.keys / "officer.pub").write_text(key.public.openssh)
+    engineer.succeeds("trust", "add", str(engineer.keys / "officer.pub"), "--name", "O. Officer", "--role", "security-officer")
+    engineer.succeeds("trust", "quorum", "baseline", "engineer=1", "security-officer=1")
+    engineer.succeeds("baseline", "propose", "STS-01", "--reason", "commissioning")
+    engineer.succeeds("baseline", "approve", "STS-01", "--yes")
+    again = engineer.succeeds("baseline", "propose", "STS-01", "--reason", "commissioning")
+    assert "replaces a proposal that A. Engineer (engineer) had signed" in again.err
 
 
 def test_a_signer_sees_what_will_not_be_compared(engineer: Person) -> None:

@@ -13,7 +13,7 @@ from verifier.cli.showing import print_baseline, print_caveats, print_drifts, pr
 from verifier.cli.watching import watching
 from verifier.errors import UsageError
 from verifier.model.codec import to_json
-from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal
+from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal, signers_waiting
 from verifier.procedures.approved import approved
 from verifier.procedures.enrol import Proposing, propose
 from verifier.record.files import write_whole
@@ -31,7 +31,7 @@ def command() -> None:
 
 
 @command.command("propose")
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, metavar="DEVICE|CRANE|SITE...")
 @click.option("--reason", required=True, help="Why this is how it should be: commissioning, work order, visit.")
 @click.option("--captures", type=click.IntRange(1, 100), default=1, help="Read the device so many times; what moves is shown.")
 @click.option("--spacing", type=SPAN, default="60s", help="Time between captures: 90s, 15m, 12h.")
@@ -40,12 +40,22 @@ def command() -> None:
 @json_option
 @click.pass_context
 def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_json: bool, **how: Any) -> None:
-    """Read devices and lay down proposals to be signed. Nothing is approved by this."""
+    """Read devices and lay down proposals to be signed. Nothing is approved by this.
+
+    \b
+    Example:
+      crane-verify baseline propose STS-01 --reason "commissioning, work order 4711"
+    """
     proposing = Proposing(**how)
     documents = []
     for device in desk.inventory(ctx).select(words):
+        signed = signers_waiting(device, desk.collector(ctx))
         with watching() as progress:
             baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
+        if signed:
+            click.secho(
+                f"it replaces a proposal that {', '.join(signed)} had signed; they must sign again", fg="yellow", err=True
+            )
         if as_json:
             documents.append(to_json(baseline))
         else:
@@ -56,13 +66,18 @@ def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_j
 
 
 @command.command()
-@click.argument("word")
+@click.argument("word", metavar="DEVICE")
 @click.option("--members", is_flag=True, help="Every member with its value.")
 @click.option("--proposed", is_flag=True, help="The proposal that waits, not the approved baseline.")
 @json_option
 @click.pass_context
 def show(ctx: click.Context, word: str, members: bool, proposed: bool, as_json: bool) -> None:
-    """Show the approved baseline of a device, its signatures checked, or the proposal that waits."""
+    """Show the approved baseline of a device, its signatures checked, or the proposal that waits.
+
+    \b
+    Example:
+      crane-verify baseline show STS-01/controller --proposed
+    """
     device, collector = desk.one_device(ctx, word), desk.collector(ctx)
     if proposed:
         seen = proposal(device, collector)
@@ -79,11 +94,16 @@ def show(ctx: click.Context, word: str, members: bool, proposed: bool, as_json: 
 
 
 @command.command()
-@click.argument("word")
+@click.argument("word", metavar="DEVICE")
 @json_option
 @click.pass_context
 def diff(ctx: click.Context, word: str, as_json: bool) -> None:
-    """Show what approving the waiting proposal would change, against the baseline in force."""
+    """Show what approving the waiting proposal would change, against the baseline in force.
+
+    \b
+    Example:
+      crane-verify baseline diff STS-01/controller
+    """
     seen = proposal(desk.one_device(ctx, word), desk.collector(ctx))
     if as_json:
         print_json([to_json(change) for change in seen.changes])
@@ -93,7 +113,7 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
 
 
 @command.command("approve")
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, metavar="DEVICE|CRANE|SITE...")
 @click.option(
     "--key", type=click.Path(path_type=Path), help="Your signing key. Default: CRANE_VERIFY_KEY, or the one `init` made."
 )
@@ -101,7 +121,12 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
 @click.option("--sha256", "expected", default="", help="Sign only the proposal with this digest, as `baseline diff` printed it.")
 @click.pass_context
 def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: bool, expected: str) -> None:
-    """Sign proposals with your key. Asks about each item that would change against the baseline it replaces."""
+    """Sign proposals with your key. Asks about each item that would change against the baseline it replaces.
+
+    \b
+    Example:
+      crane-verify baseline approve STS-01/controller
+    """
     signer = None
     devices = desk.inventory(ctx).select(words)
     if expected and len(devices) != 1:
@@ -130,11 +155,16 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: 
 
 
 @command.command("export")
-@click.argument("word")
+@click.argument("word", metavar="DEVICE")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 @click.pass_context
 def export_(ctx: click.Context, word: str, output: Path) -> None:
-    """Write the approved baseline's signed envelope to a file, byte for byte."""
+    """Write the approved baseline's signed envelope to a file, byte for byte.
+
+    \b
+    Example:
+      crane-verify baseline export STS-01/controller --output controller.dsse.json
+    """
     verified = approved(desk.one_device(ctx, word), desk.collector(ctx))
     write_whole(output.resolve(), verified.envelope)
     click.echo(f"{output}: serial {verified.value.serial}, sha256 {verified.sha256}")

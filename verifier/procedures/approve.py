@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from verifier.compare.drifts import compare
-from verifier.errors import UsageError
+from verifier.errors import TrustError, UsageError
 from verifier.model.baseline import Baseline
 from verifier.model.device import Device
 from verifier.model.drift import Drift
@@ -69,6 +69,17 @@ def proposal(device: Device, collector: Collector) -> Proposal:
         changes = compare(before.trusted.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
     approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
     return Proposal(baseline, before, changes, approvals, envelope)
+
+
+def signers_waiting(device: Device, collector: Collector) -> tuple[str, ...]:
+    """Who has signed the proposal that lies there now; a new one in its place takes their signatures with it."""
+    envelope = collector.workspace.baselines.proposed(device.name)
+    if envelope is None:
+        return ()
+    try:
+        return tuple(str(signer) for signer in signed_by(envelope, BASELINE, collector.policy, collector.now()).signers)
+    except TrustError:
+        return ()  # nothing in it counts
 
 
 def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector) -> InForce | Waiting:
