@@ -37,8 +37,13 @@ class Running:
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def killed_after(self, seconds: float) -> Typed:
-        """What it had printed when it was killed as by `kill -9`; it may have ended before."""
+    def killed_after(self, seconds: float, once_it_speaks: bool = False) -> Typed:
+        """What it had printed when it was killed as by `kill -9`; it may have ended before.
+
+        `once_it_speaks`: the seconds count from the first thing it prints.
+        """
+        while once_it_speaks and not os.fstat(self.out.fileno()).st_size:
+            time.sleep(0.001)
         time.sleep(seconds)
         self.signal(signal.SIGKILL)
         return self.ended()
