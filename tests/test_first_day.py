@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.terminal import Person, settled
+from verifier.cli.main import cli
 from verifier.model.snapshot import ItemSnapshot, Reading, Unread
 from verifier.model.words import Criticality, Evidence, Kind, Reason
 from verifier.procedures.probe import Outcome, answered
@@ -161,3 +164,59 @@ def test_a_wrong_unit_id_behind_a_gateway_is_told_from_a_register_that_is_not_th
     step = answered(ItemSnapshot("limits", Kind.PARAMETER, Criticality.HIGH, (Reading("limit", unread, Evidence.CLAIMED),)))
     assert step.outcome is Outcome.FAILS
     assert told in step.fix
+
+
+def test_a_report_is_written_as_its_file_is_called_and_only_the_envelope_is_verified(person: Person, tmp_path: Path) -> None:
+    card(person)
+    person.types("check", "card")
+    begins = {
+        "a.html": "<!doctype",
+        "a.json": "{",
+        "a.csv": "site,",
+        "a.xml": "<?xml",
+        "a.txt": "NOT TRUSTED",
+        "a.dsse.json": "{",
+    }
+    for name, start in begins.items():
+        person.succeeds("report", "export", "card", "--output", str(tmp_path / name))
+        assert (tmp_path / name).read_text().startswith(start), name
+        if name != "a.dsse.json":
+            refused = person.types("report", "verify", str(tmp_path / name))
+            assert refused.code == 5
+            assert "carries no signature" in refused.err
+    assert "genuine" in person.succeeds("report", "verify", str(tmp_path / "a.dsse.json")).out
+    person.succeeds("report", "export", "card", "--format", "csv", "--output", str(tmp_path / "b.html"))
+    assert (tmp_path / "b.html").read_text().startswith("site,")
+
+
+def test_a_damaged_entry_of_the_record_is_named_where_reports_are_listed(person: Person) -> None:
+    card(person)
+    for _ in range(2):
+        person.types("check", "card")
+    (entry,) = (person.workspace / "log").rglob("000000000.json")
+    entry.write_bytes(entry.read_bytes()[:-9])
+    refused = person.types("report", "list")
+    assert refused.code == 5
+    assert "entry 0 of the record is damaged" in refused.err
+    assert "crane-verify log verify" in refused.err
+
+
+def test_every_command_has_an_example_in_its_help() -> None:
+    def commands(group: click.Group, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command
+            yield (*words, name), command
+            if isinstance(command, click.Group):
+                yield from commands(command, (*words, name))
+
+    assert isinstance(cli, click.Group)
+    without = [words for words, command in commands(cli, ()) if "Example:" not in (command.help or "")]
+    assert without == []
+
+
+def test_a_device_is_shown_to_people_and_to_programs(person: Person) -> None:
+    card(person)
+    assert "offline-image" in person.succeeds("devices", "show", "card").out
+    assert person.succeeds("devices", "show", "card", "--json").document["profile"] == "offline-image"

@@ -23,11 +23,16 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[DEVICE|CRANE|SITE]...")
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
-    """List the devices of a site, a crane, or all."""
+    """List the devices of a site, a crane, or all.
+
+    \b
+    Example:
+      crane-verify devices list STS-01
+    """
     devices = desk.inventory(ctx).select(words)
     if as_json:
         print_json([to_json(device.name) | {"profile": device.profile, "address": where(device.address)} for device in devices])
@@ -37,27 +42,49 @@ def list_(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("word")
+@click.argument("word", metavar="DEVICE")
+@json_option
 @click.pass_context
-def show(ctx: click.Context, word: str) -> None:
-    """Show one device as the inventory's groups and defaults make it. Secrets are references, never values."""
+def show(ctx: click.Context, word: str, as_json: bool) -> None:
+    """Show one device as the inventory's groups and defaults make it. Secrets are references, never values.
+
+    \b
+    Example:
+      crane-verify devices show STS-01/controller
+    """
     device = desk.one_device(ctx, word)
-    print_json(
-        {
-            "name": to_json(device.name),
-            "profile": device.profile,
-            "every_seconds": int(device.every.total_seconds()) if device.every else None,
-            "window": str(device.window) if device.window else None,
-            "address": where(device.address),
-            "facts": dict(device.facts),
-        }
-    )
+    if as_json:
+        print_json(
+            {
+                "name": to_json(device.name),
+                "profile": device.profile,
+                "every_seconds": int(device.every.total_seconds()) if device.every else None,
+                "window": str(device.window) if device.window else None,
+                "address": where(device.address),
+                "facts": dict(device.facts),
+            }
+        )
+        return
+    rows = [
+        ("device", str(device.name)),
+        ("profile", device.profile),
+        ("address", where(device.address)),
+        ("checked every", f"{device.every.total_seconds() / 86400:g} d" if device.every else "-"),
+        ("may be read", str(device.window) if device.window else "at any time"),
+        *device.facts.items(),
+    ]
+    table(("what", "as the inventory says"), rows)
 
 
 @command.command()
 @click.pass_context
 def validate(ctx: click.Context) -> None:
-    """Check the inventory and every profile it names. Nothing is asked of any device."""
+    """Check the inventory and every profile it names. Nothing is asked of any device.
+
+    \b
+    Example:
+      crane-verify devices validate
+    """
     space = desk.workspace(ctx)
     devices = desk.inventory(ctx).devices
     for name, device in {device.profile: device for device in reversed(devices)}.items():

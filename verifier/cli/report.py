@@ -23,6 +23,7 @@ from verifier.report.views import VIEWS
 from verifier.report.words import coverage
 from verifier.trust.policy import Policy
 
+ENVELOPE = ".dsse.json"
 NOT_GENUINE = "not genuine"
 """What stands in place of a verdict that nobody trusted has signed."""
 
@@ -40,7 +41,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[DEVICE|CRANE|SITE]...")
 @click.option("--most", type=click.IntRange(1), default=50, show_default=True, help="Newest so many.")
 @json_option
 @click.pass_context
@@ -113,6 +114,11 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
     # a number is an entry of the record, whatever lies in this folder
     is_file = not which.isdigit() and Path(which).is_file()
     envelope = read_whole(Path(which).resolve()) if is_file else _one(ctx, which).envelope
+    if is_file and b'"payloadType"' not in (envelope or b""):
+        raise TrustError(
+            f"{which} carries no signature: it is a view of a report, or something else",
+            "write the signed one: crane-verify report export NUMBER --output report.dsse.json",
+        )
     verified = verified_report(envelope or b"", desk.policy(ctx))
     report = verified.value
     if as_json:
@@ -127,19 +133,23 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("which")
-@click.option("--format", "view", type=click.Choice(["envelope", *VIEWS]), default="html", show_default=True)
+@click.option(
+    "--format", "named", type=click.Choice(["envelope", *VIEWS]), help="Default: what the file's name ends in; else html."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 @click.pass_context
-def export(ctx: click.Context, which: str, view: str, output: Path) -> None:
+def export(ctx: click.Context, which: str, named: str | None, output: Path) -> None:
     """Write a report to a file: a view for people or programs, or the signed envelope itself.
 
     A crane or a site gives one HTML page over all its devices' newest reports, each with its own page beside it.
 
     \b
     Example:
-      crane-verify report export 17 --format csv --output report.csv
+      crane-verify report export 17 --output report.csv
+      crane-verify report export 17 --output report.dsse.json
       crane-verify report export STS-01 --output report.html
     """
+    view = named or view_for(output.name)
     if view == "html" and _is_group(ctx, which):
         _export_group(ctx, which, output)
         return
@@ -148,6 +158,13 @@ def export(ctx: click.Context, which: str, view: str, output: Path) -> None:
         _write(output, found.envelope)
         return
     _write(output, VIEWS[view].render(signed_report(found, desk.policy(ctx))).encode())
+
+
+def view_for(name: str) -> str:
+    """The view that a file of this name is expected to hold; the signed envelope ends in `.dsse.json`."""
+    if name.endswith(ENVELOPE):
+        return "envelope"
+    return next((view for view in VIEWS if name.endswith(VIEWS[view].suffix)), "html")
 
 
 def _export_group(ctx: click.Context, which: str, output: Path) -> None:

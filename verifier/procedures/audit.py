@@ -15,6 +15,8 @@ from verifier.trust.policy import Policy
 from verifier.trust.statement import BASELINE, REPORT, kind_of
 from verifier.trust.verify import Verified, claimed, verify
 
+DAMAGED = "`crane-verify log verify` names all that is wrong; keep the folder as it is, and restore from a copy"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -40,10 +42,13 @@ def reports(workspace: Workspace, device: DeviceName | None = None) -> Iterator[
     """The reports of the record, newest first; of one device, or of all."""
     log = workspace.log
     for sequence in range(log.length() - 1, -1, -1):
-        envelope = log.read(sequence)
-        if kind_of(opened(envelope).payload) is not REPORT:
-            continue
-        report = claimed(envelope, REPORT)
+        try:
+            envelope = log.read(sequence)
+            if kind_of(opened(envelope).payload) is not REPORT:
+                continue
+            report = claimed(envelope, REPORT)
+        except TrustError as error:
+            raise TrustError(f"entry {sequence} of the record is damaged: {error}", DAMAGED) from error
         if device is None or report.device == device:
             yield Found(sequence, report, envelope)
 
