@@ -1,8 +1,8 @@
 """Would a regular expression try the same text in ever more ways? `(\\w+\\s?)*x` takes twice as long for every further letter.
 
-A device chooses the text, so such an expression lets it hold a check for ever. It is found in the parsed expression: within
-something that is repeated without end, each choice (go on repeating or not, this branch or that) must be settled by the next
-character. That is stricter than it need be, and everything it refuses can be written so that it passes.
+A device chooses the text, so such an expression lets it hold a check for ever; so do many `.*` in a row. The first is found in the
+parsed expression: within something that is repeated without end, each choice (go on repeating or not, this branch or that) must be
+settled by the next character. That is stricter than it need be, and everything it refuses can be written so that it passes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,38 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
 }
 
 
+UNSETTLED = 2
+"""Repeats one after the other whose end the next character does not settle, as in `.*a.*b`. Each multiplies the time by the
+length of the line: with three of them, a line of four thousand characters takes minutes."""
+
+
 def runs_away(expression: str) -> bool:
-    """Can text be chosen for which it takes exponentially long? Raises what `re.compile` raises."""
-    return _inside(list(_parser.parse(expression)), 0, False)
+    """Can a line be chosen for which it takes minutes or for ever? Raises what `re.compile` raises."""
+    parsed = list(_parser.parse(expression))
+    return _inside(parsed, 0, False) or _unsettled(parsed, 0) > UNSETTLED
+
+
+def _unsettled(sequence: list[Any], after: int) -> int:
+    """How many repeats without end stand one after the other, of which the next character does not say that they are over."""
+    count = 0
+    for place, (code, given) in enumerate(sequence):
+        rest = sequence[place + 1 :]
+        behind = _first(rest) | (after if _nullable(rest) else 0)
+        match str(code):
+            case name if name in _REPEATS:
+                body = list(given[2])
+                first = _first(body)
+                if given[1] >= MANY and first & behind:
+                    count += 1
+                else:
+                    count += _unsettled(body, behind | first) * (given[1] if given[1] < MANY else 1)
+            case "BRANCH":
+                count += max(_unsettled(list(branch), behind) for branch in given[1])
+            case "SUBPATTERN":
+                count += _unsettled(list(given[3]), behind)
+            case _:
+                pass
+    return count
 
 
 def _inside(sequence: list[Any], after: int, looping: bool) -> bool:

@@ -40,7 +40,8 @@ def _expression(value: object) -> str:
     if runs_away(text):
         raise ValueError(
             "a regular expression that a device could make run for ever",
-            "what is repeated inside a repeat must begin with something of its own: (?:\\.\\d+)+ and not (?:\\d+\\.?)+",
+            "what is repeated inside a repeat must begin with something of its own: (?:\\.\\d+)+ and not (?:\\d+\\.?)+;"
+            " of a row of .* only two are quick enough: say [^;]* where a ; ends it",
         )
     if re.search(text, "\0"):
         raise ValueError("a regular expression that fits any text", "say what must be there, like ^# generated")
