@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import SPAN, json_option, local, print_json, window_option
+from verifier.cli.output import SPAN, json_option, local, print_json, printable, tell, window_option
 from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members
 from verifier.cli.watching import watching
 from verifier.errors import UsageError
@@ -53,14 +53,12 @@ def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_j
         with watching() as progress:
             baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
         if signed:
-            click.secho(
-                f"it replaces a proposal that {', '.join(signed)} had signed; they must sign again", fg="yellow", err=True
-            )
+            tell(f"it replaces a proposal that {', '.join(signed)} had signed; they must sign again", fg="yellow", err=True)
         if as_json:
             documents.append(to_json(baseline))
         else:
             print_baseline(baseline, f"{device.name}: proposed as serial {baseline.serial}")
-            click.echo(f"next: crane-verify baseline approve {device.name}\n")
+            tell(f"next: crane-verify baseline approve {device.name}\n")
     if as_json:
         print_json(documents)
 
@@ -109,7 +107,7 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
         print_json([to_json(change) for change in seen.changes])
         return
     _print_changes(seen)
-    click.echo(f"to sign just this: crane-verify baseline approve {seen.baseline.snapshot.device} --sha256 {seen.sha256}")
+    tell(f"to sign just this: crane-verify baseline approve {seen.baseline.snapshot.device} --sha256 {seen.sha256}")
 
 
 @command.command("approve")
@@ -139,9 +137,9 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: 
                 f"the proposal of {device.name} is another one: sha256 {seen.sha256}",
                 "it was replaced; read `baseline diff` again",
             )
-        click.secho(f"{device.name}: serial {seen.baseline.serial}, proposed {local(seen.baseline.proposed)}", bold=True)
-        click.echo(f"reason: {seen.baseline.reason}")
-        click.echo(f"sha256 of what is signed: {seen.sha256}")
+        tell(f"{device.name}: serial {seen.baseline.serial}, proposed {local(seen.baseline.proposed)}", bold=True)
+        tell(f"reason: {seen.baseline.reason}")
+        tell(f"sha256 of what is signed: {seen.sha256}")
         if not yes:
             _ask_about(seen)
         elif seen.before.trusted:
@@ -149,9 +147,9 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: 
         signer = signer or desk.signer(key or desk.person_key_path())
         match approve(device, seen, signer, collector):
             case InForce(baseline, entry):
-                click.secho(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
+                tell(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
             case Waiting(approvals):
-                click.secho(f"signed; still needed: {', '.join(approvals.missing)}\n", fg="yellow")
+                tell(f"signed; still needed: {', '.join(approvals.missing)}\n", fg="yellow")
 
 
 @command.command("export")
@@ -167,7 +165,7 @@ def export_(ctx: click.Context, word: str, output: Path) -> None:
     """
     verified = approved(desk.one_device(ctx, word), desk.collector(ctx))
     write_whole(output.resolve(), verified.envelope)
-    click.echo(f"{output}: serial {verified.value.serial}, sha256 {verified.sha256}")
+    tell(f"{output}: serial {verified.value.serial}, sha256 {verified.sha256}")
 
 
 def _ask_about(seen: Proposal) -> None:
@@ -178,11 +176,11 @@ def _ask_about(seen: Proposal) -> None:
         return
     print_caveats(seen.baseline)
     if not seen.changes:
-        click.echo("nothing changes against the baseline in force")
+        tell("nothing changes against the baseline in force")
     for item in dict.fromkeys(change.item for change in seen.changes):
         changes = tuple(change for change in seen.changes if change.item == item)
         print_drifts(changes)
-        if not click.confirm(f"Approve {len(changes)} change(s) in {item}?"):
+        if not click.confirm(printable(f"Approve {len(changes)} change(s) in {item}?")):
             raise UsageError(f"not approved: {item}", "the proposal stays; nothing was signed")
 
 
@@ -190,9 +188,9 @@ def _print_changes(seen: Proposal) -> None:
     if seen.before.trusted is None:
         print_baseline(seen.baseline, _all_new(seen))
     elif not seen.changes:
-        click.echo(f"nothing changes against serial {seen.before.trusted.value.serial}")
+        tell(f"nothing changes against serial {seen.before.trusted.value.serial}")
     else:
-        click.echo(f"serial {seen.before.trusted.value.serial} -> {seen.baseline.serial}")
+        tell(f"serial {seen.before.trusted.value.serial} -> {seen.baseline.serial}")
         print_drifts(seen.changes)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json, window_option
+from verifier.cli.output import json_option, print_json, printable, tell, window_option
 from verifier.procedures.probe import Outcome, Step, probe
 
 STYLE = {Outcome.WORKS: "green", Outcome.FAILS: "red", Outcome.NOT_TRIED: "yellow"}
@@ -32,7 +32,7 @@ def command(ctx: click.Context, words: tuple[str, ...], any_hour: bool, as_json:
     for device in desk.inventory(ctx).select(words):
         steps = []
         if not as_json:
-            click.secho(str(device.name), bold=True)
+            tell(str(device.name), bold=True)
         for step in probe(device, desk.collector(ctx, any_hour=any_hour)):
             steps.append(step)
             if not as_json:
@@ -47,8 +47,7 @@ def command(ctx: click.Context, words: tuple[str, ...], any_hour: bool, as_json:
 def _print(step: Step) -> None:
     if step.name.startswith("offered-"):
         return  # four long lists of algorithms: they are in the JSON, and a disagreement names them by itself
-    click.echo(
-        click.style(f"  {step.outcome:9}", fg=STYLE[step.outcome]) + f"  {step.name}" + (f": {step.words}" if step.words else "")
-    )
+    words = printable(f"{step.name}: {step.words}" if step.words else step.name)
+    click.echo(click.style(f"  {step.outcome:9}", fg=STYLE[step.outcome]) + f"  {words}")
     if step.fix:
-        click.echo(f"             fix: {step.fix}")
+        tell(f"             fix: {step.fix}")
