@@ -1,8 +1,8 @@
 """Would a regular expression try the same text in ever more ways? `(\\w+\\s?)*x` takes twice as long for every further letter.
 
-A device chooses the text, so such an expression lets it hold a check for ever; so do many `.*` in a row. The first is found in the
-parsed expression: within something that is repeated without end, each choice (go on repeating or not, this branch or that) must be
-settled by the next character. That is stricter than it need be, and everything it refuses can be written so that it passes.
+A device chooses the text, so such an expression lets it hold a check for ever; so do many `.*` in a row. The first is found in
+the parsed expression: within something that is repeated without end, each choice (go on repeating or not, this branch or that)
+must be settled by the next character. That is stricter than it need be; what it refuses can be written so that it passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ length of the line: with three of them, a line of four thousand characters takes
 def runs_away(expression: str) -> bool:
     """Can a line be chosen for which it takes minutes or for ever? Raises what `re.compile` raises."""
     parsed = list(_parser.parse(expression))
-    return _inside(parsed, 0, False) or _unsettled(parsed, 0) > UNSETTLED
+    # without ^ it is tried again from each character of what a repeat at its beginning has gone over
+    starts = bool(parsed) and _unsettled(parsed[:1], _first(parsed[1:])) > 0
+    return _inside(parsed, 0, False) or _unsettled(parsed, 0) + starts > UNSETTLED
 
 
 def _unsettled(sequence: list[Any], after: int) -> int:

@@ -41,7 +41,7 @@ def _expression(value: object) -> str:
         raise ValueError(
             "a regular expression that a device could make run for ever",
             "what is repeated inside a repeat must begin with something of its own: (?:\\.\\d+)+ and not (?:\\d+\\.?)+;"
-            " of a row of .* only two are quick enough: say [^;]* where a ; ends it",
+            " of a row of .* only two are quick enough, behind ^: say [^;]* where a ; ends it",
         )
     if re.search(text, "\0"):
         raise ValueError("a regular expression that fits any text", "say what must be there, like ^# generated")
