@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# sshd, useradd and mkfs stand in folders that are not in everybody's path
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
 EVERYTHING_CAN_BE_INSTALLED = os.geteuid() == 0 and Path("/etc/debian_version").exists()
 
 
