@@ -16,6 +16,7 @@ def recorded(report: Report, collector: Collector) -> SignedReport:
 
     Raises:
         UsageError: there is no key to sign with.
+        TrustError: the history that the report would be added to does not hold.
         RecordError: the disk refused. Nothing half written is left, and nothing recorded before is touched.
     """
     signer = collector.signer()
@@ -25,5 +26,5 @@ def recorded(report: Report, collector: Collector) -> SignedReport:
         signed.append(replace(report, previous=previous))
         return seal(report_statement(signed[-1]), PAYLOAD_TYPE, (signer,))
 
-    entry = collector.workspace.log.append(envelope)
+    entry = collector.workspace.log.append(envelope, signer, collector.policy.log_keys(even_stolen=True))
     return SignedReport(signed[-1], entry.sha256, entry.sequence, (collector.policy.owner(signer.key_id),))

@@ -37,6 +37,19 @@ def write_whole(path: Path, data: bytes, mode: int = READABLE, staging: Path | N
         force_names(path.parent)
 
 
+def write_derived(path: Path, data: bytes, staging: Path) -> None:
+    """As `write_whole`, for what can be made again from other files: that the file is under its name is not forced to disk.
+
+    Raises:
+        RecordError: the disk refused.
+    """
+    if read_whole(path) != data:
+        with refusals("write", path):
+            make_folder(path.parent)
+            with _partial(staging, path.name, data, READABLE) as partial:
+                partial.rename(path)
+
+
 def write_new(path: Path, data: bytes, mode: int = READABLE, staging: Path | None = None) -> None:
     """Write a file that must not be there yet; otherwise as `write_whole`.
 

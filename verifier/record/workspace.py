@@ -20,8 +20,8 @@ from verifier.trust.policy import Policy, policy_bytes, read_policy
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n.lock\n*.partial\n"
-"""For the workspace's `.gitignore`: what lies in it and is no part of it."""
+NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n"
+"""For the workspace's `.gitignore`: what lies in it and is no part of it. What a machine remembers is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Workspace:
 
     @property
     def log(self) -> Log:
-        return Log(self.root / "log")
+        return Log(self.root / "log", self.root / ".remembered-checkpoint")
 
     @property
     def blobs(self) -> Blobs:
