@@ -139,7 +139,7 @@ class Log:
         """
         with locked(self.folder / ".lock", wait_seconds):
             before = self.newest()
-            writing = self._writing(signer, keys) if signer else None
+            writing = self._writing(signer, keys, before.sequence + 1 if before else 0) if signer else None
             envelope = make(before.sha256 if before else "")
             sequence = before.sequence + 1 if before else 0
             write_new(self._path(sequence), envelope, staging=self._staging)
@@ -154,7 +154,7 @@ class Log:
     def sign(self, signer: Signer, keys: Sequence[PublicKey] = (), wait_seconds: float = WAIT) -> Checkpoint:
         """Take all entries into the tree, and sign a checkpoint over it. Otherwise as `append`."""
         with locked(self.folder / ".lock", wait_seconds):
-            return self._writing(signer, keys).publish()
+            return self._writing(signer, keys, self.length()).publish()
 
     def prove(self, sequence: int, keys: Sequence[PublicKey]) -> Proof:
         """A proof that this entry is in the log.
@@ -264,8 +264,8 @@ class Log:
             return self.tree.tiles.entries(index, width_at(0, index, covered))
         return ()
 
-    def _writing(self, signer: Signer, keys: Sequence[PublicKey]) -> Writing:
-        return self.tree.opened(lambda sequence: leaf(self.read(sequence)), self.length(), signer, keys)
+    def _writing(self, signer: Signer, keys: Sequence[PublicKey], length: int) -> Writing:
+        return self.tree.opened(lambda sequence: leaf(self.read(sequence)), length, signer, keys)
 
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left behind. Gives what was removed."""

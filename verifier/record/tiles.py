@@ -59,20 +59,20 @@ class Tiles:
         return read
 
     def write(self, tile: Tile) -> None:
-        """Keep a tile.
+        """Keep a tile. What it holds follows from the bundles, so one that is not full yet is not forced to disk.
 
         Raises:
             RecordError: the disk refused.
         """
-        self._write(tile.level, tile.index, tile.width, tile.data)
+        self._write(tile.level, tile.index, tile.width, tile.data, force=tile.width == WIDTH)
 
     def write_entries(self, index: int, entries: Sequence[bytes]) -> None:
         """Keep a bundle."""
-        self._write(ENTRIES, index, len(entries), bundle(entries))
+        self._write(ENTRIES, index, len(entries), bundle(entries), force=True)
 
-    def _write(self, level: int | str, index: int, width: int, data: bytes) -> None:
+    def _write(self, level: int | str, index: int, width: int, data: bytes, force: bool) -> None:
         path = self.folder / tile_path(level, index, width)
-        write_derived(path, data, staging=self.folder / "partial")
+        write_derived(path, data, self.folder / "partial", force)
         if width == WIDTH:
             shutil.rmtree(path.with_name(f"{path.name}.p"), ignore_errors=True)
 

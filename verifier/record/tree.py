@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verifier.errors import RecordError, TrustError
-from verifier.record.files import read_whole, write_derived, write_new, write_whole
+from verifier.record.files import read_whole, write_derived, write_new, write_over
 from verifier.record.tiles import RESTORE, Tiles
 from verifier.trust.keys import PublicKey, Signer
 from verifier.trust.log import merkle
 from verifier.trust.log.checkpoint import Checkpoint, read_checkpoint, sign_checkpoint, verified_checkpoint
 from verifier.trust.log.note import read_note
 from verifier.trust.log.proof import Proof, proven
-from verifier.trust.log.tiles import HEIGHT, WIDTH, Growth, width_at
+from verifier.trust.log.tiles import HEIGHT, WIDTH, Growth, Tile, width_at
 
 Leaf = Callable[[int], bytes]
 """From an entry's sequence to what the tree holds of it, read from the entry itself."""
@@ -75,7 +75,7 @@ class Tree:
         """Keep a checkpoint in mind; a disk that cannot be written to does not make it less true."""
         if self.memory:
             with contextlib.suppress(RecordError):
-                write_derived(self.memory, signed, staging=self.memory.parent)
+                write_over(self.memory, signed)
 
     def opened(self, leaf: Leaf, length: int, signer: Signer, keys: Sequence[PublicKey]) -> Writing:
         """The tree, ready to grow, with all `length` entries taken in. The caller keeps others out.
@@ -127,31 +127,45 @@ class Tree:
         return proof
 
     def findings(self, keys: Sequence[PublicKey], older: Iterable[Checkpoint]) -> Iterator[str]:
-        """Everything that is wrong with the tree, in words: every tile is made again from the bundles and compared."""
+        """Everything that is wrong with the tree, in words. It is made again from the bundles, beside the tiles on disk."""
         try:
             checkpoint = self.checkpoint(keys)
             if checkpoint is None:
                 yield from (f"there is no checkpoint, and one of {each.size} entries was signed" for each in older)
                 return
-            yield from self._tile_findings(checkpoint)
             remembered = self.remembered()
-            for each in (*older, *((remembered,) if remembered else ())):
-                self.follows(each, checkpoint)
+            before = [*older, *((remembered,) if remembered else ())]
+            growth = Growth()
+            for entries in self._bundles(checkpoint.size, {each.size for each in before}):
+                for tile in growth.grow(entries):
+                    yield from self._tile_findings(tile, self.tiles.tile(tile.level, tile.index, WIDTH))
+                for each in before:
+                    if each.size == growth.size:
+                        follows(each, checkpoint, growth.root())
+            for tile in growth.open_tiles():
+                with contextlib.suppress(TrustError):  # a power cut may take it; the next writer makes it again
+                    yield from self._tile_findings(tile, self.tiles.tile(tile.level, tile.index, tile.width))
+            if growth.root() != checkpoint.root:
+                yield f"the bundles hold other entries than the checkpoint of {checkpoint.size} entries was signed for"
+            longest = max((each.size for each in before), default=0)
+            if longest > checkpoint.size:
+                yield lost_its_end(longest, checkpoint.size)
         except TrustError as error:
             yield str(error)
 
-    def _tile_findings(self, checkpoint: Checkpoint) -> Iterator[str]:
-        growth = Growth()
-        for index in range(-(-checkpoint.size // WIDTH)):
-            entries = self.tiles.entries(index, width_at(0, index, checkpoint.size))
-            for tile in growth.grow(entries):
-                if self.tiles.tile(tile.level, tile.index, tile.width) != tile.data:
-                    yield f"tile {tile.index} of level {tile.level} does not hold the hashes of what is below it"
-        for tile in growth.open_tiles():
-            if self.tiles.tile(tile.level, tile.index, tile.width) != tile.data:
-                yield f"tile {tile.index} of level {tile.level} does not hold the hashes of what is below it"
-        if growth.root() != checkpoint.root:
-            yield f"the bundles hold other entries than the checkpoint of {checkpoint.size} entries was signed for"
+    def _bundles(self, size: int, cuts: Iterable[int] = ()) -> Iterator[list[bytes]]:
+        """The entries from the bundles, cut where the tree had these sizes."""
+        ends = sorted({cut for cut in cuts if cut % WIDTH and cut < size})
+        for first in range(0, size, WIDTH):
+            entries = self.tiles.entries(first // WIDTH, min(WIDTH, size - first))
+            for end in [end for end in ends if first < end < first + len(entries)]:
+                yield entries[: end - first]
+                entries, first = entries[end - first :], end
+            yield entries
+
+    def _tile_findings(self, tile: Tile, there: bytes) -> Iterator[str]:
+        if there != tile.data:
+            yield f"tile {tile.index} of level {tile.level} does not hold the hashes of what is below it"
 
     def _to_edge(self, writing: Writing, checkpoint: Checkpoint, leaf: Leaf) -> None:
         """Start where the checkpoint is, from the tiles at the right edge."""
@@ -232,7 +246,7 @@ class Writing:
         self.write_edge()
         checkpoint = self.checkpoint
         signed = sign_checkpoint(checkpoint, self.signer)
-        write_whole(self.tree.folder / "checkpoint", signed, staging=self.tree.folder / "partial")
+        write_derived(self.tree.folder / "checkpoint", signed, self.tree.folder / "partial", force=True)
         self.tree.remember(signed)
         return checkpoint
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ LARGEST = 1_000_000
 """Bytes of a note."""
 MOST_SIGNATURES = 100
 DASH = "— "
+_CONTROL = re.compile(r"[\0-\t\v-\x1f]")
 ALTERED = "fetch it again from where it was signed"
 
 
@@ -77,7 +79,7 @@ def read_note(data: bytes) -> Note:
         whole = data.decode()
     except UnicodeDecodeError as error:
         raise TrustError("a signed note is not UTF-8", ALTERED) from error
-    if any(character < " " and character != "\n" for character in whole):
+    if _CONTROL.search(whole):
         raise TrustError("a signed note holds control characters", ALTERED)
     text, blank, below = whole.rpartition("\n\n")
     lines = below.split("\n")
