@@ -21,7 +21,7 @@ from verifier.trust.log.merkle import (
     root_of_inclusion,
     whole,
 )
-from verifier.trust.log.tiles import Growth, bundle, part_of, tile_path, unbundled, width_at
+from verifier.trust.log.tiles import Growth, Tile, bundle, part_of, tile_path, unbundled, width_at
 
 # the test inputs and roots of certificate-transparency, for trees of 1 to 8 leaves
 KNOWN_LEAVES = [
@@ -193,7 +193,9 @@ def test_names_of_tiles() -> None:
 @given(st.lists(st.integers(0, 300), max_size=4))
 @settings(max_examples=30, deadline=None)
 def test_a_tree_that_grows_in_steps_is_the_same(steps: list[int]) -> None:
-    growth, entries, full = Growth(), [], []
+    growth = Growth()
+    entries: list[bytes] = []
+    full: list[Tile] = []
     for step in steps:
         more = [b"entry %d" % number for number in range(len(entries), len(entries) + step)]
         full += growth.grow(more)
@@ -213,7 +215,7 @@ def test_a_tree_of_more_than_65536_has_a_level_more() -> None:
     tiles = list(growth.grow([b"x"]))
     assert [(tile.level, tile.index, tile.width) for tile in tiles] == [(0, 255, 256), (1, 0, 256)]
     assert growth.edge[2] == part_of(tiles[1].data, 0, 256) == growth.root()
-    assert list(growth.open_tiles())[0].level == 2
+    assert next(growth.open_tiles()).level == 2
 
 
 @given(st.lists(st.binary(max_size=300), max_size=5), st.data())

@@ -105,7 +105,7 @@ MALFORMED_NOTES = {
     "a carriage return": NEUMANN.replace(b"\n", b"\r\n"),
     "not UTF-8": b"\xff" + NEUMANN,
     "a name with plus": note("a\n\n— x+y AAAAAAA=\n"),
-    "a name with a wide space": note("a\n\n— x y AAAAAAA=\n"),
+    "a name with a wide space": note("a\n\n— x\u3000y AAAAAAA=\n"),
     "no name": note("a\n\n—  AAAAAAA=\n"),
     "four bytes": note("a\n\n— x AAAAAA==\n"),
     "not base64": note("a\n\n— x AAAA!AA=\n"),

@@ -135,21 +135,22 @@ class Tree:
                 return
             remembered = self.remembered()
             before = [*older, *((remembered,) if remembered else ())]
-            growth = Growth()
+            growth, roots = Growth(), {0: merkle.EMPTY_ROOT}
             for entries in self._bundles(checkpoint.size, {each.size for each in before}):
                 for tile in growth.grow(entries):
                     yield from self._tile_findings(tile, self.tiles.tile(tile.level, tile.index, WIDTH))
-                for each in before:
-                    if each.size == growth.size:
-                        follows(each, checkpoint, growth.root())
+                if any(each.size == growth.size for each in before):
+                    roots[growth.size] = growth.root()
             for tile in growth.open_tiles():
                 with contextlib.suppress(TrustError):  # a power cut may take it; the next writer makes it again
                     yield from self._tile_findings(tile, self.tiles.tile(tile.level, tile.index, tile.width))
             if growth.root() != checkpoint.root:
                 yield f"the bundles hold other entries than the checkpoint of {checkpoint.size} entries was signed for"
-            longest = max((each.size for each in before), default=0)
-            if longest > checkpoint.size:
-                yield lost_its_end(longest, checkpoint.size)
+                return
+            for each in before:
+                if each.size > checkpoint.size:
+                    raise TrustError(lost_its_end(each.size, checkpoint.size))
+                follows(each, checkpoint, roots[each.size])
         except TrustError as error:
             yield str(error)
 
