@@ -61,7 +61,7 @@ def checkpoint(ctx: click.Context, sign: bool) -> None:
     """Print the newest checkpoint: the log's name, length and root, signed. Keep it elsewhere, for `log verify --against`."""
     space, policy = desk.workspace(ctx), desk.policy(ctx)
     if sign:
-        space.log.sign(desk.signer(desk.collector_key_path()), policy.log_keys(even_stolen=True))
+        space.log.sign(desk.signer(desk.collector_key_path()), policy.log_keys(even_stolen=True), again=True)
     click.echo(checkpoint_of(space, policy), nl=False)
 
 

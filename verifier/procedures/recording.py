@@ -16,7 +16,6 @@ def recorded(report: Report, collector: Collector) -> SignedReport:
 
     Raises:
         UsageError: there is no key to sign with.
-        TrustError: the history that the report would be added to does not hold.
         RecordError: the disk refused. Nothing half written is left, and nothing recorded before is touched.
     """
     signer = collector.signer()
@@ -26,5 +25,16 @@ def recorded(report: Report, collector: Collector) -> SignedReport:
         signed.append(replace(report, previous=previous))
         return seal(report_statement(signed[-1]), PAYLOAD_TYPE, (signer,))
 
-    entry = collector.workspace.log.append(envelope, signer, collector.policy.log_keys(even_stolen=True))
+    entry = collector.workspace.log.append(envelope)
     return SignedReport(signed[-1], entry.sha256, entry.sequence, (collector.policy.owner(signer.key_id),))
+
+
+def take_in(collector: Collector) -> None:
+    """Take everything recorded so far into the Merkle tree, under a checkpoint by this machine's key.
+
+    Raises:
+        UsageError: there is no key to sign with.
+        TrustError: the record is not what was signed before.
+        RecordError: the disk refused. What was recorded stands, and waits for the next time.
+    """
+    collector.workspace.log.sign(collector.signer(), collector.policy.log_keys(even_stolen=True))

@@ -151,10 +151,11 @@ class Log:
                     writing.publish()
             return Entry(sequence, hashlib.sha256(envelope).hexdigest())
 
-    def sign(self, signer: Signer, keys: Sequence[PublicKey] = (), wait_seconds: float = WAIT) -> Checkpoint:
-        """Take all entries into the tree, and sign a checkpoint over it. Otherwise as `append`."""
+    def sign(self, signer: Signer, keys: Sequence[PublicKey] = (), again: bool = False, wait_seconds: float = WAIT) -> Checkpoint:
+        """Take all entries into the tree, and sign a checkpoint over it if any waited, or `again`. Otherwise as `append`."""
         with locked(self.folder / ".lock", wait_seconds):
-            return self._writing(signer, keys, self.length()).publish()
+            writing = self._writing(signer, keys, self.length())
+            return writing.publish() if writing.grown or again else writing.checkpoint
 
     def prove(self, sequence: int, keys: Sequence[PublicKey]) -> Proof:
         """A proof that this entry is in the log.

@@ -94,6 +94,7 @@ class Tree:
             self.follows(remembered, checkpoint)
         for sequence in range(checkpoint.size, length):
             writing.add(leaf(sequence))
+            writing.grown = True
             if remembered and remembered.size == sequence + 1:
                 follows(remembered, writing.checkpoint, writing.growth.root())
         if remembered and remembered.size > length:
@@ -223,6 +224,8 @@ class Writing:
     growth: Growth = field(default_factory=Growth)
     entries: list[bytes] = field(default_factory=list)
     """Of the bundle that is not full."""
+    grown: bool = False
+    """Whether it holds entries that the last checkpoint does not cover."""
 
     @property
     def checkpoint(self) -> Checkpoint:
