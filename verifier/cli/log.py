@@ -62,7 +62,7 @@ def checkpoint(ctx: click.Context, sign: bool) -> None:
     space, policy = desk.workspace(ctx), desk.policy(ctx)
     if sign:
         space.log.sign(desk.signer(desk.collector_key_path()), policy.log_keys(even_stolen=True), again=True)
-    click.echo(checkpoint_of(space, policy), nl=False)
+    click.echo(checkpoint_of(space, policy).decode(), nl=False)
 
 
 @command.command()

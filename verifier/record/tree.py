@@ -102,13 +102,11 @@ class Tree:
         return writing
 
     def follows(self, older: Checkpoint, checkpoint: Checkpoint) -> None:
-        """Whether the log grew out of what an older checkpoint covers.
+        """Whether the log grew out of what an older checkpoint, which is not the longer one, covers.
 
         Raises:
-            TrustError: it did not: entries were rewritten, dropped, moved or cut off; or the tiles cannot be read.
+            TrustError: it did not: entries were rewritten, dropped or moved; or the tiles cannot be read.
         """
-        if older.size > checkpoint.size:
-            raise TrustError(lost_its_end(older.size, checkpoint.size), RESTORE)
         same = older.size == checkpoint.size
         root = checkpoint.root if same else merkle.root(older.size, self.tiles.reader(checkpoint.size))
         follows(older, checkpoint, root)
