@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-BENCHMARKS = ("startup", "archive_reading", "ssh_reading", "modbus_reading", "local_hashing", "record_append")
+BENCHMARKS = ("startup", "archive_reading", "ssh_reading", "modbus_reading", "local_hashing", "record_append", "log_size")
 
 
 def main() -> None:

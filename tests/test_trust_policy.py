@@ -179,3 +179,15 @@ def test_as_many_seats_are_filled_as_can_be(seats: tuple[Seat, ...], people: dic
 def test_who_could_take_two_seats_makes_room() -> None:
     people = {"a": frozenset({"engineer", "officer"}), "b": frozenset({"engineer"})}
     assert seated((Seat("engineer", 1), Seat("officer", 1)), people).filled == (("b", "engineer"), ("a", "officer"))
+
+
+def test_whose_checkpoints_count() -> None:
+    """Those who may sign reports, run out or not; a key that was ever stolen never, since a checkpoint does not say when."""
+    engineer, officer, collector, *others = POLICY.keys
+    assert POLICY.log_keys() == (COLLECTOR.public,)
+    expired = replace(POLICY, keys=(engineer, officer, replace(collector, not_after=NOW), *others))
+    assert expired.log_keys() == (COLLECTOR.public,)
+    stolen = replace(POLICY, keys=(engineer, officer, replace(collector, compromised_since=NOW), *others))
+    assert stolen.log_keys() == ()
+    assert stolen.log_keys(even_stolen=True) == (COLLECTOR.public,)
+    assert quorums(POLICY.quorums[0]).log_keys() == ()

@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json
 from verifier.errors import TrustError
-from verifier.procedures.audit import audit_log
+from verifier.procedures.audit import audit_log, checkpoint_of
+from verifier.record.files import write_whole
 
 
 @click.group()
 def command() -> None:
-    """The append-only record of everything that was signed here.
+    """The append-only record of everything that was signed here: a Merkle log in the C2SP formats.
 
     \b
     Example:
       crane-verify log verify
+      crane-verify log checkpoint > /media/usb/checkpoint
+      crane-verify log verify --against /media/usb/checkpoint
     """
 
 
 @command.command()
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="An older checkpoint that was kept elsewhere: show that the record grew out of it.",
+)
+@click.option("--tree", "tree_only", is_flag=True, help="Only the tree and its checkpoint: a million entries in seconds.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, as_json: bool) -> None:
+def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_json: bool) -> None:
     """Check that no entry is missing, changed or moved, and that each was signed by those the policy names.
 
     \b
     Example:
       crane-verify log verify
     """
-    count, findings = audit_log(desk.workspace(ctx), desk.policy(ctx))
+    audit = audit_log(desk.workspace(ctx), desk.policy(ctx), [path.read_bytes() for path in against], tree_only)
     if as_json:
-        print_json({"entries": count, "findings": findings})
-    elif not findings:
-        click.secho(f"{count} entries, none missing, none changed, every signature holds", fg="green")
-        click.echo("That nothing was cut off the end, only a copy kept elsewhere can prove.")
-    if findings:
+        print_json({"entries": audit.entries, "covered": audit.covered, "findings": audit.findings})
+    elif not audit.findings:
+        checked = "the tree holds" if tree_only else "none missing, none changed, every signature holds"
+        click.secho(f"{audit.entries} entries, {checked}", fg="green")
+        if audit.covered < audit.entries:
+            waiting = audit.entries - audit.covered
+            click.echo(f"{waiting} of them wait for the checkpoint that the next check signs, or `log checkpoint --sign`.")
+        if not against:
+            click.echo("That its own key did not sign another history, only a checkpoint kept elsewhere can show: --against.")
+    if audit.findings:
         raise TrustError(
-            "the record does not hold:\n  " + "\n  ".join(findings), "keep this folder as it is, and restore from a copy"
+            "the record does not hold:\n  " + "\n  ".join(audit.findings), "keep this folder as it is, and restore from a copy"
         )
+
+
+@command.command()
+@click.option("--sign", is_flag=True, help="Take in the entries that wait, and sign a new one with this machine's key.")
+@click.pass_context
+def checkpoint(ctx: click.Context, sign: bool) -> None:
+    """Print the newest checkpoint: the log's name, length and root, signed. Keep it elsewhere, for `log verify --against`.
+
+    \b
+    Example:
+      crane-verify log checkpoint > sts-01.checkpoint
+    """
+    space, policy = desk.workspace(ctx), desk.policy(ctx)
+    if sign:
+        space.log.sign(desk.signer(desk.collector_key_path()), policy.log_keys(even_stolen=True), again=True)
+    click.echo(checkpoint_of(space, policy).decode(), nl=False)
+
+
+@command.command()
+@click.argument("sequence", type=click.IntRange(0), metavar="NUMBER")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write: NAME.tlog-proof.")
+@click.pass_context
+def prove(ctx: click.Context, sequence: int, output: Path) -> None:
+    """Write a proof that an entry is in the log (C2SP tlog-proof), which needs no log to be checked.
+
+    \b
+    Example:
+      crane-verify log prove 17 --output 17.tlog-proof
+    """
+    proof = desk.workspace(ctx).log.prove(sequence, desk.policy(ctx).log_keys())
+    write_whole(output.resolve(), proof.written())
+    click.echo(f"{output}: entry {sequence}, {len(proof.hashes)} hashes, {len(proof.written())} bytes")

@@ -1,8 +1,8 @@
-"""Auditing: does the record hold, and who signed what is in it? No device is asked, and nothing is written."""
+"""Auditing: does the record hold, and who signed what is in it? No device is asked, and the record is not written to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from verifier.errors import RecordError, TrustError, UsageError
@@ -11,6 +11,7 @@ from verifier.model.report import Report
 from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.trust.envelope import opened
+from verifier.trust.log.checkpoint import verified_checkpoint
 from verifier.trust.policy import Policy
 from verifier.trust.statement import BASELINE, REPORT, kind_of
 from verifier.trust.verify import Verified, claimed, verify
@@ -77,18 +78,51 @@ def report_at(sequence: int, workspace: Workspace) -> Found:
     return Found(sequence, claimed(envelope, REPORT), envelope)
 
 
-def audit_log(workspace: Workspace, policy: Policy) -> tuple[int, tuple[str, ...]]:
-    """How many entries the record has, and everything that is wrong with it, in words."""
-    log = workspace.log
-    wrong = [str(finding) for finding in log.verify()]
-    for sequence in range(log.length()):
+@dataclass(frozen=True, slots=True)
+class Audit:
+    entries: int
+    covered: int
+    """By a checkpoint; the ones after it wait for the next."""
+    findings: tuple[str, ...]
+    """Everything that is wrong with the record, in words."""
+
+
+def audit_log(workspace: Workspace, policy: Policy, older: Sequence[bytes] = (), tree_only: bool = False) -> Audit:
+    """Whether the record holds: the tree, its checkpoint and each entry, and that it grew out of these older checkpoints.
+
+    When nothing is wrong this machine remembers the checkpoint, so that a log that is ever shorter is noticed.
+
+    Raises:
+        TrustError: an older checkpoint is none, or nobody who may signed it.
+        RecordError: the disk refused.
+    """
+    log, keys = workspace.log, policy.log_keys()
+    before = tuple(verified_checkpoint(each, keys) for each in older)
+    wrong = [str(finding) for finding in log.verify(keys, before, entries=not tree_only)]
+    for sequence in range(0 if tree_only else log.length()):
         try:
             _verify_entry(log.read(sequence), policy)
         except TrustError as error:
             wrong.append(f"entry {sequence}: {error}")
         except RecordError:
             continue  # a gap, and already among the findings
-    return log.length(), tuple(wrong)
+    signed = log.tree.signed()
+    if signed and not wrong:
+        log.tree.remember(signed)
+    return Audit(log.length(), log.covered(keys), tuple(wrong))
+
+
+def checkpoint_of(workspace: Workspace, policy: Policy) -> bytes:
+    """The newest checkpoint, to be kept elsewhere.
+
+    Raises:
+        UsageError: there is none yet.
+        TrustError: nobody who may signed it.
+    """
+    signed = workspace.log.tree.signed()
+    if workspace.log.tree.checkpoint(policy.log_keys()) is None or signed is None:
+        raise UsageError("the log has no checkpoint yet", "the next `crane-verify check` signs one, or `log checkpoint --sign`")
+    return signed
 
 
 def _verify_entry(envelope: bytes, policy: Policy) -> None:

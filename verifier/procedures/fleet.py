@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
-from verifier.errors import CraneVerifyError
+from verifier.errors import CraneVerifyError, RecordError, TrustError, UsageError
 from verifier.model.device import Device
 from verifier.procedures.check import check
 from verifier.procedures.collector import Collector
+from verifier.procedures.recording import take_in
 from verifier.report.signed import SignedReport
 
 
@@ -34,7 +36,15 @@ def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> 
     """One outcome for every device, in the order they finish. At most `at_once` devices are asked at a time.
 
     Whoever stops taking outcomes gets no more devices asked, and does not wait for those that are being asked.
+
+    The record's tree is brought up to date before, so that nothing is added to a history that does not hold, and after: one
+    checkpoint over all reports of a run. A run that is stopped leaves that to the next.
+
+    Raises:
+        TrustError: the record is not what was signed before. No device was asked.
     """
+    with contextlib.suppress(RecordError, UsageError):  # a full disk or a missing key is said of each report
+        take_in(collector)
     pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device")
     try:
         for done in as_completed([pool.submit(_outcome, device, collector) for device in devices]):
@@ -43,6 +53,8 @@ def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> 
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+    with contextlib.suppress(RecordError, UsageError, TrustError):  # the reports stand; `log verify` says what waits
+        take_in(collector)
 
 
 def _outcome(device: Device, collector: Collector) -> Outcome:

@@ -53,3 +53,14 @@ def recorded(report: Report, signer: Signer, collector: Collector) -> SignedRepo
 
     entry = collector.workspace.log.append(envelope)
     return SignedReport(signed[-1].value, entry.sha256, entry.sequence, signed[-1].signer_names)
+
+
+def take_in(collector: Collector) -> None:
+    """Take everything recorded so far into the Merkle tree, under a checkpoint by this machine's key.
+
+    Raises:
+        UsageError: there is no key to sign with.
+        TrustError: the record is not what was signed before.
+        RecordError: the disk refused. What was recorded stands, and waits for the next time.
+    """
+    collector.workspace.log.sign(collector.signer(), collector.policy.log_keys(even_stolen=True))

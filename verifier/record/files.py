@@ -37,6 +37,34 @@ def write_whole(path: Path, data: bytes, mode: int = READABLE, staging: Path | N
         force_names(path.parent)
 
 
+def write_derived(path: Path, data: bytes, staging: Path, force: bool) -> None:
+    """Write or replace a file that can be made again from others. Never half there while the machine runs; whether a power cut
+    may take it, `force` says: with it, the content is forced to disk, and only its name may be missing then.
+
+    Raises:
+        RecordError: the disk refused.
+    """
+    with refusals("write", path):
+        make_folder(path.parent)
+        with _partial(staging, path.name, data, READABLE, force) as partial:
+            partial.rename(path)
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write over a file in place, forcing nothing to disk: for a note that is passed over when it cannot be read.
+
+    Raises:
+        RecordError: the disk refused.
+    """
+    with refusals("write", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, READABLE)
+        try:
+            os.pwrite(descriptor, data, 0)
+            os.ftruncate(descriptor, len(data))
+        finally:
+            os.close(descriptor)
+
+
 def write_new(path: Path, data: bytes, mode: int = READABLE, staging: Path | None = None) -> None:
     """Write a file that must not be there yet; otherwise as `write_whole`.
 
@@ -123,8 +151,8 @@ def _remove_left_over(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _partial(folder: Path, name: str, data: bytes, mode: int) -> Iterator[Path]:
-    """A partial file with all of the data on disk. What is left of it at the end is removed."""
+def _partial(folder: Path, name: str, data: bytes, mode: int, force: bool = True) -> Iterator[Path]:
+    """A partial file with all of the data, forced to disk. What is left of it at the end is removed."""
     make_folder(folder)
     path, descriptor = _locked_partial(folder, name, mode)
     try:
@@ -132,7 +160,8 @@ def _partial(folder: Path, name: str, data: bytes, mode: int) -> Iterator[Path]:
         while left:
             left = left[os.write(descriptor, left) :]
         os.fchmod(descriptor, mode)  # the umask may have taken bits away
-        os.fsync(descriptor)
+        if force:
+            os.fsync(descriptor)
         yield path
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -1,23 +1,30 @@
 """The log: every signed statement of a site, one after the other, never changed, never removed.
 
 An entry is one file under `entries/`, named by its sequence (from 0) and holding an envelope byte for byte. Folders hold at most
-a thousand names, so finding the newest costs three listings, however long the log is. Callers see `append`, `read`, `entries`,
-`newest` and `verify`; what proves the history may change behind these.
+a thousand names, so finding the newest costs three listings, however long the log is. `tree` is the Merkle tree over them: it
+proves the history, and follows the entries whenever somebody appends who has the log's key.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import RecordError, TrustError
 from verifier.record.files import clear_partials, force_names, read_whole, refusals, write_new
 from verifier.record.lock import locked
+from verifier.record.tree import Tree, Writing, lost_its_end
 from verifier.trust.envelope import opened
+from verifier.trust.keys import PublicKey, Signer
+from verifier.trust.log.checkpoint import Checkpoint
+from verifier.trust.log.leaf import leaf
+from verifier.trust.log.proof import Proof
+from verifier.trust.log.tiles import WIDTH, width_at
 from verifier.trust.statement import kind_of, read
 
 WAIT = 60.0
@@ -82,29 +89,86 @@ class Stranger:
         return f"{self.path} is not an entry of the log"
 
 
-Finding = Gap | Broken | OutOfChain | Stranger
+@dataclass(frozen=True, slots=True)
+class NotInTree:
+    """An entry is not the one that the tree holds at its place."""
+
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"entry {self.sequence} is not the one that was taken into the tree: it was rewritten or moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """The tree or its checkpoint does not hold."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+Finding = Gap | Broken | OutOfChain | Stranger | NotInTree | Unproven
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
     folder: Path
+    memory: Path | None = None
+    """Where this machine remembers the last checkpoint it saw, outside the folder; None: nowhere."""
 
-    def append(self, make: Callable[[str], bytes], wait_seconds: float = WAIT) -> Entry:
+    def append(
+        self,
+        make: Callable[[str], bytes],
+        signer: Signer | None = None,
+        keys: Sequence[PublicKey] = (),
+        wait_seconds: float = WAIT,
+    ) -> Entry:
         """Add one entry. When this returns, the entry will survive a power cut; when it raises, the log is what it was.
 
         `make` gets the SHA-256 of the newest entry (empty for the first) and gives the envelope; nobody else appends meanwhile.
 
+        With the log's key as `signer`, the tree then takes in this entry and all it did not hold yet, under a new checkpoint;
+        the last one must be signed by this key or one of `keys`. Should that fail once the entry is written, the entry stands,
+        and the next one who signs makes up for it. Without the key, it waits for that.
+
         Raises:
             RecordError: the disk refused, or another run holds the log.
+            TrustError: the tree is not what was signed. Nothing is appended to a history that does not hold.
         """
         with locked(self.folder / ".lock", wait_seconds):
             before = self.newest()
+            writing = self._writing(signer, keys, before.sequence + 1 if before else 0) if signer else None
             envelope = make(before.sha256 if before else "")
             sequence = before.sequence + 1 if before else 0
             write_new(self._path(sequence), envelope, staging=self._staging)
             if sequence % PER_FOLDER == 0:
                 self._force_folders(sequence)
+            if writing:
+                with contextlib.suppress(RecordError, TrustError):
+                    writing.add(leaf(envelope))
+                    writing.publish()
             return Entry(sequence, hashlib.sha256(envelope).hexdigest())
+
+    def sign(self, signer: Signer, keys: Sequence[PublicKey] = (), again: bool = False, wait_seconds: float = WAIT) -> Checkpoint:
+        """Take all entries into the tree, and sign a checkpoint over it if any waited, or `again`. Otherwise as `append`."""
+        with locked(self.folder / ".lock", wait_seconds):
+            writing = self._writing(signer, keys, self.length())
+            return writing.publish() if writing.grown or again else writing.checkpoint
+
+    def prove(self, sequence: int, keys: Sequence[PublicKey]) -> Proof:
+        """A proof that this entry is in the log.
+
+        Raises:
+            RecordError: there is no such entry.
+            TrustError: no checkpoint by one of these keys covers it.
+        """
+        return self.tree.prove(sequence, leaf(self.read(sequence)), keys)
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(self.folder, self.memory)
 
     def newest(self) -> Entry | None:
         """The last entry; None: the log is empty.
@@ -148,30 +212,61 @@ class Log:
         for sequence in range(start, self.length()):
             yield self._entry(sequence)
 
-    def verify(self) -> tuple[Finding, ...]:
-        """Everything that is wrong with the log as such; nothing: it has no gap, every entry can be read, the chain holds.
+    def verify(
+        self, keys: Sequence[PublicKey] = (), older: Sequence[Checkpoint] = (), entries: bool = True
+    ) -> tuple[Finding, ...]:
+        """Everything that is wrong with the log as such; nothing: it has no gap, every entry can be read, the chain holds, the
+        tree holds what the checkpoint says, each entry is the one in the tree, and the log grew out of the older checkpoints.
 
-        Signatures are for `trust.verify`: who might sign what is not the log's to know.
+        Signatures of entries are for `trust.verify`: who might sign what is not the log's to know. `entries=False` leaves the
+        entries' files out and checks the tree alone: a million in seconds.
 
         Raises:
             RecordError: the disk refused.
         """
-        findings: list[Finding] = [Stranger(str(path)) for path in self._strangers()]
+        tree = [Unproven(why) for why in self.tree.findings(keys, older)]
+        length, covered = self.length(), self.covered(keys)
+        if covered > length:
+            tree.append(Unproven(lost_its_end(covered, length)))
+        return (*self._entry_findings(length, covered), *tree) if entries else tuple(tree)
+
+    def covered(self, keys: Sequence[PublicKey]) -> int:
+        """How many entries a checkpoint by one of these keys covers; the later ones wait for the next checkpoint."""
+        with contextlib.suppress(TrustError):
+            if checkpoint := self.tree.checkpoint(keys):
+                return checkpoint.size
+        return 0
+
+    def _entry_findings(self, length: int, covered: int) -> Iterator[Finding]:
+        yield from (Stranger(str(path)) for path in self._strangers())
         before = ""
-        for sequence in range(self.length()):
+        leaves: Sequence[bytes] = ()
+        for sequence in range(length):
+            if sequence % WIDTH == 0:
+                leaves = self._leaves(sequence // WIDTH, covered)
             try:
                 envelope = read_whole(self._path(sequence))
             except RecordError as error:
-                findings.append(Broken(sequence, str(error)))
+                yield Broken(sequence, str(error))
                 before = UNREADABLE
                 continue
             if envelope is None:
-                findings.append(Gap(sequence))
+                yield Gap(sequence)
                 before = UNREADABLE
                 continue
-            findings += _entry_findings(sequence, envelope, before)
+            yield from _entry_findings(sequence, envelope, before)
+            if sequence % WIDTH < len(leaves) and leaves[sequence % WIDTH] != leaf(envelope):
+                yield NotInTree(sequence)
             before = hashlib.sha256(envelope).hexdigest()
-        return tuple(findings)
+
+    def _leaves(self, index: int, covered: int) -> Sequence[bytes]:
+        """What a bundle says of its entries; of a damaged one the tree's findings speak."""
+        with contextlib.suppress(TrustError):
+            return self.tree.tiles.entries(index, width_at(0, index, covered))
+        return ()
+
+    def _writing(self, signer: Signer, keys: Sequence[PublicKey], length: int) -> Writing:
+        return self.tree.opened(lambda sequence: leaf(self.read(sequence)), length, signer, keys)
 
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left behind. Gives what was removed."""

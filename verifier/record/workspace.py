@@ -22,9 +22,9 @@ from verifier.trust.policy import Policy, policy_bytes, read_policy
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n.lock\n*.partial\n/keys/\n/images/\n"
-"""For the workspace's `.gitignore`: what lies in it and is no part of it, and the folders for secrets and cards that the example
-inventory names."""
+NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n/keys/\n/images/\n"
+"""For the workspace's `.gitignore`: what lies in it and is no part of it, what a machine remembers for itself, and the folders
+for secrets and cards that the example inventory names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Workspace:
 
     @property
     def log(self) -> Log:
-        return Log(self.root / "log")
+        return Log(self.root / "log", self.root / ".remembered-checkpoint")
 
     @property
     def blobs(self) -> Blobs:

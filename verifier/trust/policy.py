@@ -88,6 +88,16 @@ class Policy:
                 return quorum.seats
         raise TrustError(f"the policy does not say who may sign a {statement}", ASK)
 
+    def log_keys(self, even_stolen: bool = False) -> tuple[PublicKey, ...]:
+        """Whose signature under a checkpoint of the log counts: that of all who may sign reports.
+
+        A checkpoint does not tell when it was signed, so keys that have run out count, and one that was ever stolen does not.
+        `even_stolen` is for the writer, who must go on from the last checkpoint there is.
+        """
+        roles = {seat.role for quorum in self.quorums if quorum.statement == REPORT.word for seat in quorum.seats}
+        holders = [key for key in self.keys if self.roles_of(key.owner) & roles]
+        return tuple(key.public for key in holders if even_stolen or not key.compromised_since)
+
 
 def policy_bytes(policy: Policy) -> bytes:
     """The policy as it stands in its file: one line."""
