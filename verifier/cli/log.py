@@ -10,6 +10,7 @@ from verifier.cli import desk
 from verifier.cli.output import json_option, print_json
 from verifier.errors import TrustError
 from verifier.procedures.audit import audit_log, checkpoint_of
+from verifier.procedures.recording import report_signer
 from verifier.record.files import write_whole
 
 
@@ -71,7 +72,8 @@ def checkpoint(ctx: click.Context, sign: bool) -> None:
     """
     space, policy = desk.workspace(ctx), desk.policy(ctx)
     if sign:
-        space.log.sign(desk.signer(desk.collector_key_path()), policy.log_keys(even_stolen=True), again=True)
+        signer = report_signer(desk.collector(ctx))
+        space.log.sign(signer, policy.log_keys(even_stolen=True), again=True)
     click.echo(checkpoint_of(space, policy).decode(), nl=False)
 
 

@@ -59,8 +59,8 @@ def take_in(collector: Collector) -> None:
     """Take everything recorded so far into the Merkle tree, under a checkpoint by this machine's key.
 
     Raises:
-        UsageError: there is no key to sign with.
+        UsageError: there is no key to sign with, or the policy does not let it.
         TrustError: the record is not what was signed before.
         RecordError: the disk refused. What was recorded stands, and waits for the next time.
     """
-    collector.workspace.log.sign(collector.signer(), collector.policy.log_keys(even_stolen=True))
+    collector.workspace.log.sign(report_signer(collector), collector.policy.log_keys(even_stolen=True))
