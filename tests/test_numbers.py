@@ -122,3 +122,11 @@ def test_what_is_no_number_is_outside_any_limit(value: float) -> None:
     words = registers(struct.pack(">f", value), WordOrder.HIGH_FIRST)
     assert number(named(NumberType.F32, high=Decimal(50)), words).out_of_limits
     assert not number(named(NumberType.F32), words).out_of_limits
+
+
+def test_a_number_takes_the_registers_of_its_type_and_a_text_as_many_as_it_says() -> None:
+    widths = {kind: named(kind).registers for kind in NumberType if kind is not NumberType.TEXT}
+    assert [kind for kind, width in widths.items() if width == 1] == [NumberType.BIT, NumberType.U16, NumberType.S16]
+    assert {widths[NumberType.F32], widths[NumberType.U32]} == {2}
+    assert {widths[NumberType.F64], widths[NumberType.S64]} == {4}
+    assert named(NumberType.TEXT, length=7).registers == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
 
 from verifier.model.words import Criticality, Kind, Maturity, Table
 
@@ -121,6 +122,8 @@ class Parameter:
                 return 4
             case NumberType.TEXT:
                 return self.length
+            case _:
+                assert_never(self.type)
 
 
 @dataclass(frozen=True, slots=True)
