@@ -59,8 +59,8 @@ def _small(device: RunningSshd, tree: Path, unpacked: Path) -> Iterator[str]:
 
     def theirs() -> None:
         _shell(
-            f"rm -rf {unpacked}; mkdir {unpacked}; {_ssh(device)} tar cf - -C / {tree.relative_to('/')} | tar xf - -C {unpacked};"
-            f" find {unpacked} -type f -exec sha256sum {{}} +"
+            f"to=$(mktemp -d {unpacked}.XXXXXX); {_ssh(device)} tar cf - -C / {tree.relative_to('/')} | tar xf - -C $to;"
+            f" find $to -type f -exec sha256sum {{}} +"
         )
 
     def naive() -> None:
