@@ -153,6 +153,19 @@ def enrolled(desk: Desk) -> Desk:
     return desk
 
 
+def test_a_device_that_cannot_be_read_stops_no_other_proposal(desk: Desk) -> None:
+    desk.succeeds("trust", "init", "--name", "A. Engineer", "--no-passphrase")
+    (desk.folder / "card").rename(desk.folder / "elsewhere")
+    typed = desk.types("baseline", "propose", "STS-01", "--reason", "commissioning", "--json")
+    assert typed.code == 2
+    assert "card: nothing could be read" in typed.err
+    drive, card = typed.document
+    assert drive["serial"] == 1
+    assert card["device"] == "terminal-2/STS-01/card"
+    assert "nothing could be read" in card["failed"]
+    assert desk.types("baseline", "approve", "hoist-drive", "--yes").code == 0
+
+
 # Sessions
 
 

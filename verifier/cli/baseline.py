@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import SPAN, json_option, local, print_json, printable, tell, window_option
+from verifier.cli.output import SPAN, complain, json_option, local, print_json, printable, tell, window_option
 from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members
 from verifier.cli.watching import watching
-from verifier.errors import UsageError
+from verifier.errors import CraneVerifyError, UsageError
 from verifier.model.codec import to_json
 from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal, signers_waiting
 from verifier.procedures.approved import approved
@@ -39,28 +39,37 @@ def command() -> None:
 @window_option
 @json_option
 @click.pass_context
-def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_json: bool, **how: Any) -> None:
+def propose_(ctx: click.Context, /, words: tuple[str, ...], any_hour: bool, as_json: bool, **how: Any) -> int:
     """Read devices and lay down proposals to be signed. Nothing is approved by this.
+
+    A device that cannot be read is told, and stops no other.
 
     \b
     Example:
       crane-verify baseline propose STS-01 --reason "commissioning, work order 4711"
     """
     proposing = Proposing(**how)
-    documents = []
+    documents: list[object] = []
+    failures: list[CraneVerifyError] = []
     for device in desk.inventory(ctx).select(words):
-        signed = signers_waiting(device, desk.collector(ctx))
-        with watching() as progress:
-            baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
+        try:
+            signed = signers_waiting(device, desk.collector(ctx))
+            with watching() as progress:
+                baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
+        except CraneVerifyError as error:
+            complain(str(error), error.hint)
+            documents.append({"device": str(device.name), "failed": str(error), "hint": error.hint})
+            failures.append(error)
+            continue
         if signed:
             tell(f"it replaces a proposal that {', '.join(signed)} had signed; they must sign again", fg="yellow", err=True)
-        if as_json:
-            documents.append(to_json(baseline))
-        else:
+        documents.append(to_json(baseline))
+        if not as_json:
             print_baseline(baseline, f"{device.name}: proposed as serial {baseline.serial}")
             tell(f"next: crane-verify baseline approve {device.name}\n")
     if as_json:
         print_json(documents)
+    return failures[0].exit_code if failures else 0
 
 
 @command.command()

@@ -141,8 +141,7 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
 
 def complain(message: str, hint: str) -> None:
     """An error on standard error: what happened, and what to do."""
-    from verifier.cli.output import tell
+    # imported here, so that `--help` answers at once
+    from verifier.cli import output
 
-    tell(f"crane-verify: {message}", err=True)
-    if hint:
-        tell(f"  hint: {hint}", err=True)
+    output.complain(message, hint)

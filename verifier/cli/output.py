@@ -51,6 +51,13 @@ def window_option(command: F) -> F:
     return click.option("--outside-window", "any_hour", is_flag=True, help=words)(command)
 
 
+def complain(message: str, hint: str) -> None:
+    """An error on standard error: what happened, and what to do."""
+    tell(f"crane-verify: {message}", err=True)
+    if hint:
+        tell(f"  hint: {hint}", err=True)
+
+
 def print_json(document: Any) -> None:
     """One JSON document on standard output, keys in their own order."""
     click.echo(json_text(document), nl=False)
