@@ -73,13 +73,12 @@ def test_an_accepted_one_is_in_its_place_in_the_log_and_remembered(tmp_path: Pat
 
 def test_one_follows_on_the_other(tmp_path: Path) -> None:
     baselines = store(tmp_path)
-    first = baselines.accept(FIRST)
+    baselines.accept(FIRST)
     baselines.log.append(sealed_report)
     baselines.accept(approved(device=OTHER_DEVICE))
-    second = baselines.accept(SECOND)
+    baselines.accept(SECOND)
     assert baselines.approved(DEVICE) == SECOND.envelope
     assert baselines.accepted(DEVICE) == Accepted(2, SECOND.sha256)
-    assert baselines.history(DEVICE) == (first, second)
     assert baselines.log.verify() == ()
 
 

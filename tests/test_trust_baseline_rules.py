@@ -11,8 +11,7 @@ import pytest
 from tests.trust_fixtures import DEVICE, ENGINEER, NOW, OFFICER, OTHER_DEVICE, POLICY, baseline, sealed_baseline
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
-from verifier.model.drift import Difference
-from verifier.trust.baseline_rules import Accepted, Fresh, Stale, current, freshness, profile_changes, succeeds
+from verifier.trust.baseline_rules import Accepted, Fresh, Stale, current, freshness, succeeds
 from verifier.trust.statement import BASELINE
 from verifier.trust.verify import Verified, verify
 
@@ -92,13 +91,3 @@ def test_one_that_has_run_out_says_so() -> None:
     stale = freshness(ending, NOW + timedelta(seconds=1))
     assert stale == Stale(NOW)
     assert str(stale) == "the baseline was approved until 2026-11-22 06:00 UTC and has run out; have it approved anew"
-
-
-def test_a_changed_profile_is_shown() -> None:
-    held = baseline().snapshot
-    assert profile_changes(baseline(), held.profile, held.profile_version, held.profile_digest) == ()
-    assert profile_changes(baseline(), "abb-acs880", 4, "00" * 32) == (
-        Difference("profile version", "3", "4"),
-        Difference("profile digest", "cd" * 32, "00" * 32),
-    )
-    assert profile_changes(baseline(), "other", 3, held.profile_digest) == (Difference("profile", "abb-acs880", "other"),)

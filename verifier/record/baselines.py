@@ -15,8 +15,6 @@ from verifier.record.files import read_whole, remove, write_whole
 from verifier.record.log import Entry, Log
 from verifier.record.names import device_path
 from verifier.trust.baseline_rules import Accepted, succeeds
-from verifier.trust.envelope import opened
-from verifier.trust.statement import BASELINE, kind_of, read
 from verifier.trust.verify import Verified
 
 
@@ -99,14 +97,6 @@ class Baselines:
         self._settle(device, baseline.envelope)
         return entry
 
-    def history(self, device: DeviceName) -> tuple[Entry, ...]:
-        """The entries of the log that hold this device's baselines, oldest first. Reads the whole log.
-
-        Raises:
-            TrustError: an entry cannot be read.
-        """
-        return tuple(entry for entry in self.log.entries() if self._is_of(device, entry))
-
     def approved_path(self, device: DeviceName) -> Path:
         return device_path(self.folder, device, ".json")
 
@@ -120,10 +110,6 @@ class Baselines:
     def _settle(self, device: DeviceName, envelope: bytes) -> None:
         write_whole(self.approved_path(device), envelope)
         self.drop_proposal(device)
-
-    def _is_of(self, device: DeviceName, entry: Entry) -> bool:
-        payload = opened(self.log.read(entry.sequence)).payload
-        return kind_of(payload) is BASELINE and read(BASELINE, payload).snapshot.device == device
 
 
 def _sha256(data: bytes) -> str:

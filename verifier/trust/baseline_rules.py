@@ -8,7 +8,6 @@ from datetime import datetime
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import DeviceName
-from verifier.model.drift import Difference
 from verifier.trust.verify import Verified
 
 NEVER_BACK = "put the newest approved baseline back; to return to an older state, approve it anew with the next serial"
@@ -99,20 +98,6 @@ def freshness(baseline: Baseline, at: datetime) -> Freshness:
     if baseline.not_after is not None and at > baseline.not_after:
         return Stale(baseline.not_after)
     return Fresh()
-
-
-def profile_changes(baseline: Baseline, profile: str, version: int, digest: str) -> tuple[Difference, ...]:
-    """How the profile in use differs from the one the baseline was approved with; nothing: it is the same.
-
-    Any difference is drift: a wider mask would hide what the signers never agreed to hide.
-    """
-    approved = baseline.snapshot
-    pairs = (
-        ("profile", approved.profile, profile),
-        ("profile version", str(approved.profile_version), str(version)),
-        ("profile digest", approved.profile_digest, digest),
-    )
-    return tuple(Difference(what, before, after) for what, before, after in pairs if before != after)
 
 
 def _of_device(baseline: Baseline, device: DeviceName) -> None:

@@ -286,11 +286,6 @@ class Sftp:
             raise BadReply(f"the device's SFTP server answers with packet type {kind}, version {version}")
 
     @property
-    def outstanding(self) -> int:
-        """Questions that have no answer yet."""
-        return len(self._waiting)
-
-    @property
     def room(self) -> bool:
         """May one more question be posted now?"""
         if self._throttle.paced:
