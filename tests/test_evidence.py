@@ -48,7 +48,7 @@ from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.keys import load_private_key, new_private_key
 from verifier.trust.policy import Quorum
 from verifier.trust.quorum import Seat
-from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
+from verifier.trust.statement import BASELINE, REPORT, written
 from verifier.trust.verify import claimed
 
 CARD = """\
@@ -165,7 +165,7 @@ def test_nor_a_later_one(port: Port, swapped: Callable[[Baseline], Baseline]) ->
 
 def lay_down(port: Port, device: Device, swapped: Callable[[Baseline], Baseline]) -> None:
     baseline = propose(device, PROPOSING, port.collector)
-    port.workspace.baselines.propose(device.name, seal(baseline_statement(swapped(baseline)), PAYLOAD_TYPE, ()))
+    port.workspace.baselines.propose(device.name, seal(written(BASELINE, swapped(baseline)), PAYLOAD_TYPE, ()))
 
 
 def test_a_proposal_swapped_after_it_was_shown_is_not_signed(port: Port) -> None:
@@ -264,7 +264,7 @@ def test_a_report_that_nobody_trusted_signed_does_not_put_off_a_check(port: Port
     port.clock.time += EVERY
     forged = replace(found, started=port.clock.time, ended=port.clock.time)
     for signers in ((), (STRANGER,)):
-        envelope = seal(report_statement(forged), PAYLOAD_TYPE, signers)
+        envelope = seal(written(REPORT, forged), PAYLOAD_TYPE, signers)
         port.workspace.log.append(lambda _, envelope=envelope: envelope)  # type: ignore[misc]  # mypy infers no lambda with a default
     assert is_due(port, device)
 
@@ -544,7 +544,7 @@ def test_a_list_of_reports_tells_what_nobody_signed(engineer: Person) -> None:
     engineer.succeeds("check", "STS-01")
     genuine = Workspace(engineer.workspace).log
     report = claimed(genuine.read(1), REPORT)
-    forged = seal(report_statement(report), PAYLOAD_TYPE, (STRANGER,))
+    forged = seal(written(REPORT, report), PAYLOAD_TYPE, (STRANGER,))
     genuine.append(lambda _: forged)
     listed = engineer.succeeds("report", "list", "--json").document
     assert [(each["number"], each["verdict"]) for each in listed] == [(2, "not genuine"), (1, "match")]

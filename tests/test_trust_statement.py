@@ -19,7 +19,7 @@ from verifier.model.codec import dumps
 from verifier.model.manifest import manifest_sha256
 from verifier.model.snapshot import FactValue, ItemSnapshot, Reading
 from verifier.model.words import Criticality, Evidence, Kind, Verdict
-from verifier.trust.statement import BASELINE, KINDS, NOTHING_READ, REPORT, baseline_statement, kind_of, read, report_statement
+from verifier.trust.statement import BASELINE, KINDS, NOTHING_READ, REPORT, kind_of, read, written
 
 
 def with_items(*held: ItemSnapshot) -> Baseline:
@@ -56,9 +56,9 @@ def test_the_manifest_is_over_these_very_bytes() -> None:
 
 def test_baselines_and_reports_come_back() -> None:
     for value in (baseline(), baseline(7, "ab" * 32)):
-        assert read(BASELINE, baseline_statement(value)) == value
+        assert read(BASELINE, written(BASELINE, value)) == value
     for value_ in (report(), report("cd" * 32), nothing_read()):
-        assert read(REPORT, report_statement(value_)) == value_
+        assert read(REPORT, written(REPORT, value_)) == value_
 
 
 @settings(deadline=None)
@@ -66,22 +66,22 @@ def test_baselines_and_reports_come_back() -> None:
 def test_any_baseline_comes_back(names: list[str], text: str) -> None:
     held = [facts(f"item {number} {name}", text) for number, name in enumerate(names)]
     value = with_items(*held)
-    assert read(BASELINE, baseline_statement(value)) == value
+    assert read(BASELINE, written(BASELINE, value)) == value
 
 
 def test_a_statement_is_an_in_toto_statement_with_a_subject_per_item() -> None:
-    data = json.loads(baseline_statement(baseline()))
+    data = json.loads(written(BASELINE, baseline()))
     assert list(data) == ["_type", "subject", "predicateType", "predicate"]
     assert data["_type"] == "https://in-toto.io/Statement/v1"
     assert data["predicateType"] == "urn:crane-verify:baseline:v1"
     assert data["subject"] == [
         {"name": f"terminal-2/STS-01/hoist-drive#{item.name}", "digest": {"sha256": manifest_sha256(item)}} for item in items()
     ]
-    assert json.loads(report_statement(report()))["subject"] == data["subject"]
+    assert json.loads(written(REPORT, report()))["subject"] == data["subject"]
 
 
 def test_a_device_that_was_not_asked_is_itself_the_subject() -> None:
-    data = json.loads(report_statement(nothing_read()))
+    data = json.loads(written(REPORT, nothing_read()))
     assert data["subject"] == [{"name": "terminal-2/STS-01/hoist-drive", "digest": {"sha256": NOTHING_READ}}]
 
 
@@ -100,28 +100,28 @@ REFUSED_BASELINES = {
 @pytest.mark.parametrize(("value", "why"), REFUSED_BASELINES.values(), ids=REFUSED_BASELINES.keys())
 def test_a_baseline_that_makes_no_sense_is_not_signed(value: Baseline, why: str) -> None:
     with pytest.raises(TrustError, match=why):
-        baseline_statement(value)
+        written(BASELINE, value)
 
 
 def test_a_baseline_that_makes_no_sense_is_not_believed_either() -> None:
-    payload = edited(baseline_statement(baseline()), lambda data: data["predicate"].update(serial=-4))
+    payload = edited(written(BASELINE, baseline()), lambda data: data["predicate"].update(serial=-4))
     with pytest.raises(TrustError, match="serial is -4"):
         read(BASELINE, payload)
 
 
 def test_reading_nothing_is_no_match() -> None:
     with pytest.raises(TrustError, match="says match and read nothing"):
-        report_statement(replace(nothing_read(), verdict=Verdict.MATCH))
+        written(REPORT, replace(nothing_read(), verdict=Verdict.MATCH))
     unread = tuple(replace(item, read=0) for item in report().items)
     with pytest.raises(TrustError, match="says match and read nothing"):
-        report_statement(replace(report(), verdict=Verdict.MATCH, items=unread))
-    assert report_statement(replace(report(), verdict=Verdict.MATCH))
+        written(REPORT, replace(report(), verdict=Verdict.MATCH, items=unread))
+    assert written(REPORT, replace(report(), verdict=Verdict.MATCH))
 
 
 def test_a_report_names_each_item_once() -> None:
     first = report().items[0]
     with pytest.raises(TrustError, match="two items are called 'firmware'"):
-        report_statement(replace(report(), items=(first, first)))
+        written(REPORT, replace(report(), items=(first, first)))
 
 
 def drop(*path: str | int) -> Callable[[dict[str, Any]], object]:
@@ -169,7 +169,7 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 def test_a_statement_that_contradicts_itself_is_refused(edit: Callable[[dict[str, Any]], object]) -> None:
-    payload = baseline_statement(baseline())
+    payload = written(BASELINE, baseline())
     assert read(BASELINE, edited(payload, lambda _: None)) == baseline()
     with pytest.raises(TrustError):
         read(BASELINE, edited(payload, edit))
@@ -185,18 +185,18 @@ def test_what_is_no_statement_is_refused(payload: bytes) -> None:
 
 def test_one_kind_is_not_taken_for_another() -> None:
     with pytest.raises(TrustError, match="this is a report, not a baseline"):
-        read(BASELINE, report_statement(report()))
+        read(BASELINE, written(REPORT, report()))
     with pytest.raises(TrustError, match="a statement of an unknown type, not a baseline"):
-        read(BASELINE, edited(baseline_statement(baseline()), EDITS["the next version"]))
+        read(BASELINE, edited(written(BASELINE, baseline()), EDITS["the next version"]))
 
 
 def test_a_payload_says_its_kind() -> None:
-    assert kind_of(baseline_statement(baseline())) is BASELINE
-    assert kind_of(report_statement(report())) is REPORT
+    assert kind_of(written(BASELINE, baseline())) is BASELINE
+    assert kind_of(written(REPORT, report())) is REPORT
     with pytest.raises(TrustError, match="unknown type 'urn:crane-verify:baseline:v2'"):
-        kind_of(edited(baseline_statement(baseline()), EDITS["the next version"]))
+        kind_of(edited(written(BASELINE, baseline()), EDITS["the next version"]))
     with pytest.raises(TrustError, match="unknown type"):
-        kind_of(edited(baseline_statement(baseline()), EDITS["a type that is no text"]))
+        kind_of(edited(written(BASELINE, baseline()), EDITS["a type that is no text"]))
 
 
 def test_kinds_have_their_own_words_and_types() -> None:

@@ -29,7 +29,7 @@ from verifier.trust.envelope import PAYLOAD_TYPE, add_signature, opened, pae, se
 from verifier.trust.keys import FileSigner
 from verifier.trust.policy import Policy, Quorum, Role
 from verifier.trust.quorum import Seat
-from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
+from verifier.trust.statement import BASELINE, REPORT, written
 from verifier.trust.verify import Signatory, claimed, signed_by, verify
 
 
@@ -206,18 +206,18 @@ def test_a_signature_over_the_bare_payload() -> None:
 
 
 def test_a_signed_report_is_no_baseline() -> None:
-    swapped = seal(report_statement(report()), PAYLOAD_TYPE, (ENGINEER, OFFICER))
+    swapped = seal(written(REPORT, report()), PAYLOAD_TYPE, (ENGINEER, OFFICER))
     assert refused(swapped).startswith("this is a report, not a baseline")
 
 
 def test_a_signed_statement_of_the_next_version() -> None:
-    payload = baseline_statement(baseline()).replace(b"urn:crane-verify:baseline:v1", b"urn:crane-verify:baseline:v2")
+    payload = written(BASELINE, baseline()).replace(b"urn:crane-verify:baseline:v1", b"urn:crane-verify:baseline:v2")
     assert "unknown type" in refused(seal(payload, PAYLOAD_TYPE, (ENGINEER, OFFICER)))
 
 
 def test_a_signed_statement_that_contradicts_itself() -> None:
-    payload = baseline_statement(baseline()).replace(b'"mode":420', b'"mode":2541')
-    assert payload != baseline_statement(baseline())
+    payload = written(BASELINE, baseline()).replace(b'"mode":420', b'"mode":2541')
+    assert payload != written(BASELINE, baseline())
     assert "subjects" in refused(seal(payload, PAYLOAD_TYPE, (ENGINEER, OFFICER)))
 
 
@@ -242,7 +242,10 @@ def test_a_key_out_of_its_time_does_not_count() -> None:
 def test_a_stolen_key_does_not_count() -> None:
     stolen = replace(POLICY, keys=(replace(POLICY.keys[0], compromised_since=NOW), *POLICY.keys[1:]))
     assert "the key of A. Engineer counts as stolen since 2026-11-22 06:00 UTC" in refused(APPROVED, stolen)
-    assert verify(APPROVED, BASELINE, stolen, NOW - timedelta(seconds=1))
+    before = NOW - timedelta(seconds=1)
+    with pytest.raises(TrustError, match="counts as stolen"):
+        verify(APPROVED, BASELINE, stolen, before)
+    assert verify(APPROVED, BASELINE, stolen, before, known_by=before)
 
 
 def test_a_new_key_of_a_person_whose_old_one_was_stolen_counts() -> None:

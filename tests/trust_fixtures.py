@@ -29,7 +29,7 @@ from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.keys import FileSigner
 from verifier.trust.policy import Policy, Quorum, Role, TrustedKey
 from verifier.trust.quorum import Seat
-from verifier.trust.statement import BASELINE, REPORT, baseline_statement, report_statement
+from verifier.trust.statement import BASELINE, REPORT, written
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 DEVICE = DeviceName("terminal-2", "STS-01", "hoist-drive")
@@ -147,8 +147,8 @@ def nothing_read(previous: str = "") -> Report:
 
 
 def sealed_baseline(*signers: FileSigner, value: Baseline | None = None) -> bytes:
-    return seal(baseline_statement(value or baseline()), PAYLOAD_TYPE, signers)
+    return seal(written(BASELINE, value or baseline()), PAYLOAD_TYPE, signers)
 
 
 def sealed_report(previous: str = "", by: FileSigner = COLLECTOR) -> bytes:
-    return seal(report_statement(report(previous)), PAYLOAD_TYPE, (by,))
+    return seal(written(REPORT, report(previous)), PAYLOAD_TYPE, (by,))

@@ -19,6 +19,18 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a proposal came from."""
+
+    by: str
+    """The machine that read the device, by host name."""
+    tool: str
+    """`crane-verify 0.1.0`"""
+    read_from: str = ""
+    """The device that was read in this one's place, such as a bench unit or a sister crane; empty: the device itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     snapshot: Snapshot
     serial: int
@@ -30,3 +42,7 @@ class Baseline:
     reason: str
     captures: int
     moved: tuple[Moved, ...]
+    staged_until: datetime | None = None
+    """Until then the baseline it replaces is valid beside it, so that an update needs no gap; None: it replaces it at once."""
+    provenance: Provenance | None = None
+    """None: it was proposed before this was kept."""

@@ -47,6 +47,19 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessedRef:
+    """The newest witnessed checkpoint of the record that was known when the report was signed: it was signed after that."""
+
+    size: int
+    """Entries."""
+    root: str
+    """64 hex digits."""
+    at: datetime
+    """When those who cosigned or stamped it say that they saw it; the latest of those that the policy asks for."""
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     device: DeviceName
     verdict: Verdict
@@ -66,3 +79,5 @@ class Report:
     """`crane-verify 0.1.0`"""
     previous: str
     """SHA-256 of the newest entry of the record when this report was signed, 64 hex digits; empty for the first."""
+    witnessed: WitnessedRef | None = None
+    """None: nobody had witnessed anything yet, or it was made before this was kept."""

@@ -16,7 +16,7 @@ from verifier.procedures.collector import Collector
 from verifier.procedures.predecessor import predecessor
 from verifier.procedures.reading import Record, read
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
-from verifier.trust.statement import baseline_statement
+from verifier.trust.statement import BASELINE, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Basel
         captures=len(snapshots),
         moved=moved(snapshots),
     )
-    collector.workspace.baselines.propose(device.name, seal(baseline_statement(baseline), PAYLOAD_TYPE, ()))
+    collector.workspace.baselines.propose(device.name, seal(written(BASELINE, baseline), PAYLOAD_TYPE, ()))
     return baseline
 
 

@@ -11,7 +11,7 @@ from verifier.report.signed import SignedReport
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.keys import Signer
 from verifier.trust.quorum import seated
-from verifier.trust.statement import REPORT, report_statement
+from verifier.trust.statement import REPORT, written
 from verifier.trust.verify import Verified, verify
 
 
@@ -46,7 +46,7 @@ def recorded(report: Report, signer: Signer, collector: Collector) -> SignedRepo
     signed: list[Verified[Report]] = []
 
     def envelope(previous: str) -> bytes:
-        sealed = seal(report_statement(replace(report, previous=previous)), PAYLOAD_TYPE, (signer,))
+        sealed = seal(written(REPORT, replace(report, previous=previous)), PAYLOAD_TYPE, (signer,))
         # what is told from here on is what stands in the envelope, as anybody else will read it
         signed.append(verify(sealed, REPORT, collector.policy, report.ended))
         return sealed

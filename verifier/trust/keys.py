@@ -32,6 +32,11 @@ class Algorithm(StrEnum):
     ED25519 = "ed25519"
 
     @property
+    def only_beside_another(self) -> bool:
+        """Whether a signature by it counts only together with one of another algorithm by the same person."""
+        return False
+
+    @property
     def spki_prefix(self) -> bytes:
         """What a SubjectPublicKeyInfo of this algorithm begins with, so that one key has one writing (RFC 8410, section 4)."""
         match self:

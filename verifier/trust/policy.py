@@ -1,8 +1,7 @@
 """The policy: whose keys are trusted, who holds which role, and how many of which role a kind of statement needs.
 
-A policy that could be misread does not exist: making one checks it, whether it comes from a file or from code. Its file,
-`trust/policy.json`, is written by machines and read by people. What replaces it later keeps `keys`, `owner`, `roles_of` and
-`seats`.
+A policy that could be misread does not exist: making one checks it, whether it comes from a file or from code. Where it comes
+from, and who signed it, is `trust.roots`'s to say; ports that began before there were roots have it in `trust/policy.json`.
 """
 
 from __future__ import annotations
@@ -15,11 +14,15 @@ from datetime import datetime
 
 from verifier.errors import TrustError
 from verifier.model.codec import CodecError, dumps, loads
-from verifier.trust.keys import PublicKey
+from verifier.trust.keys import Algorithm, PublicKey
 from verifier.trust.quorum import Seat, seated
-from verifier.trust.statement import BASELINE, KINDS, REPORT
+from verifier.trust.statement import BASELINE, KINDS, REPORT, WITHDRAWAL
 
 ASK = "ask whoever set up trust for this site"
+ROOT, WITNESS = "root", "witness"
+"""The role of those who may change the policy, and of those who cosign checkpoints of the log."""
+CHANGE, CHECKPOINT = "policy", "checkpoint"
+"""What they sign, as a quorum names it. Neither is a statement of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,13 @@ class TrustedKey:
     compromised_since: datetime | None = None
     """From here on, somebody else may have been signing with it."""
 
-    def refusal(self, at: datetime) -> str:
-        """Why a signature of this time does not count, in words; empty: it does."""
-        if self.compromised_since and at >= self.compromised_since:
+    def refusal(self, at: datetime, known_by: datetime | None = None) -> str:
+        """Why a signature of this time does not count, in words; empty: it does.
+
+        `known_by` is when the signature was there at the latest, on the word of witnesses or of a time stamp; None: nobody knows.
+        A thief writes whatever time he likes: a key that was ever stolen is good for what was known before, and for nothing else.
+        """
+        if self.compromised_since and (known_by is None or known_by >= self.compromised_since):
             return f"the key of {self.owner} counts as stolen since {self.compromised_since:%Y-%m-%d %H:%M} UTC"
         if self.not_after and at > self.not_after:
             return f"the key of {self.owner} was valid until {self.not_after:%Y-%m-%d %H:%M} UTC"
@@ -54,8 +61,19 @@ class Role:
 @dataclass(frozen=True, slots=True)
 class Quorum:
     statement: str
-    """The kind of statement: `baseline`, `report`."""
+    """What is signed: `baseline`, `report`, `withdrawal`; `policy` and `checkpoint`, which are no statements."""
     seats: tuple[Seat, ...]
+    also: tuple[Algorithm, ...] = ()
+    """Whoever fills a seat must have signed with keys of these algorithms too, beside an ordinary one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAuthority:
+    """Somebody whose time stamps (RFC 3161) are believed."""
+
+    name: str
+    certificates: tuple[str, ...]
+    """DER in base64: the certificate that signs the stamps, then those above it up to the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,11 @@ class Policy:
     quorums: tuple[Quorum, ...]
     format: int = 1
     """Of the file. Another number is refused."""
+    time_authorities: tuple[TimeAuthority, ...] = ()
+    version: int = 0
+    """Which version of the signed policy this is; 0: it is of before there were roots, and nobody signed it."""
+    expires: datetime | None = None
+    """After this it must be signed anew; until then checks go on, and none is called a match."""
 
     def __post_init__(self) -> None:
         if why := _refusal(self):
@@ -78,15 +101,23 @@ class Policy:
         return frozenset(role.name for role in self.roles if owner in role.members)
 
     def seats(self, statement: str) -> tuple[Seat, ...]:
-        """Who must sign this kind of statement.
+        """Who must sign this. Raises as `quorum`."""
+        return self.quorum(statement).seats
+
+    def quorum(self, statement: str) -> Quorum:
+        """Who must sign this, and with what.
 
         Raises:
             TrustError: the policy does not say. Then nobody can.
         """
         for quorum in self.quorums:
             if quorum.statement == statement:
-                return quorum.seats
+                return quorum
         raise TrustError(f"the policy does not say who may sign a {statement}", ASK)
+
+    def holders(self, role: str) -> tuple[TrustedKey, ...]:
+        """The keys of everybody in a role."""
+        return tuple(key for key in self.keys if role in self.roles_of(key.owner))
 
     def log_keys(self, even_stolen: bool = False) -> tuple[PublicKey, ...]:
         """Whose signature under a checkpoint of the log counts: that of all who may sign reports.
@@ -97,6 +128,10 @@ class Policy:
         roles = {seat.role for quorum in self.quorums if quorum.statement == REPORT.word for seat in quorum.seats}
         holders = [key for key in self.keys if self.roles_of(key.owner) & roles]
         return tuple(key.public for key in holders if even_stolen or not key.compromised_since)
+
+
+SIGNED = {kind.signed_as for kind in KINDS} | {CHANGE, CHECKPOINT}
+"""What a quorum can be for."""
 
 
 def policy_bytes(policy: Policy) -> bytes:
@@ -124,8 +159,13 @@ def policy_for_one(name: str, public_key: PublicKey, collector_key: PublicKey) -
     keys = {key: TrustedKey(owner, key) for owner, key in ((service, collector_key), (name, public_key))}
     return Policy(
         keys=tuple(keys.values()),
-        roles=(Role("engineer", (name,)), Role("collector", (service,))),
-        quorums=(Quorum(BASELINE.word, (Seat("engineer", 1),)), Quorum(REPORT.word, (Seat("collector", 1),))),
+        roles=(Role("engineer", (name,)), Role("collector", (service,)), Role(ROOT, (name,))),
+        quorums=(
+            Quorum(BASELINE.word, (Seat("engineer", 1),)),
+            Quorum(WITHDRAWAL.word, (Seat("engineer", 1),)),
+            Quorum(REPORT.word, (Seat("collector", 1),)),
+            Quorum(CHANGE, (Seat(ROOT, 1),)),
+        ),
     )
 
 
@@ -142,7 +182,8 @@ def _refusal(policy: Policy) -> str:
         or _look_alike("person", owners)
         or _said_twice("role", (role.name for role in policy.roles))
         or _said_twice("quorum", (quorum.statement for quorum in policy.quorums))
-        or _unknown("kind of statement", {quorum.statement for quorum in policy.quorums}, {kind.word for kind in KINDS})
+        or _unknown("kind of statement", {quorum.statement for quorum in policy.quorums}, SIGNED)
+        or _said_twice("time authority", (authority.name for authority in policy.time_authorities))
         or "".join(_role_refusal(role, owners) for role in policy.roles)
         or next(filter(None, (_quorum_refusal(quorum, policy, roles) for quorum in policy.quorums)), "")
     )

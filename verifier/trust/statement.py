@@ -6,19 +6,24 @@ checks that both say the same. A new kind of statement is one `StatementKind` an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.codec import CodecError, from_json, parse, to_json
 from verifier.model.device import DeviceName
+from verifier.model.heartbeat import Heartbeat
 from verifier.model.manifest import manifest_sha256
+from verifier.model.policy_record import PolicyRecord
 from verifier.model.report import Report
+from verifier.model.withdrawal import Withdrawal
 from verifier.model.words import Verdict
 
 T = TypeVar("T")
@@ -28,26 +33,35 @@ NOT_OURS = "it was not made by crane-verify; do not use it"
 NOTHING_READ = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 """The manifest of no readings: SHA-256 of `[]`. The digest of a device that was not asked at all."""
 
-Manifest = tuple[str, str]
-"""An item's name and the digest of its readings."""
+Subject = tuple[str, str]
+"""What a statement is about, by name, and the SHA-256 of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatementKind(Generic[T]):
     word: str
-    """How the policy names it: `baseline`."""
+    """How people name it: `baseline`."""
+    signed_as: str
+    """The quorum of the policy that signs it. What a collector says by itself is signed as its reports are."""
     predicate_type: str
     value: type[T]
-    device: Callable[[T], DeviceName]
-    manifests: Callable[[T], tuple[Manifest, ...]]
+    subjects: Callable[[T], tuple[Subject, ...]]
     refusal: Callable[[T], str]
     """Why a value makes no sense as a statement, in words; empty: it does."""
     previous: Callable[[T], tuple[str, ...]]
     """The entry of the record it says was the newest before it; nothing for kinds that name none."""
+    at: Callable[[T], datetime]
+    """When it says that it was made: a claim."""
 
 
-def _baseline_manifests(baseline: Baseline) -> tuple[Manifest, ...]:
-    return tuple((item.name, manifest_sha256(item)) for item in baseline.snapshot.items)
+def _item_subjects(device: DeviceName, items: Iterable[Subject]) -> tuple[Subject, ...]:
+    # a statement must have a subject; that of a check which never came to asking is the device itself
+    return tuple((f"{device}#{item}", digest) for item, digest in items) or ((str(device), NOTHING_READ),)
+
+
+def _baseline_subjects(baseline: Baseline) -> tuple[Subject, ...]:
+    items = baseline.snapshot.items
+    return _item_subjects(baseline.snapshot.device, ((item.name, manifest_sha256(item)) for item in items))
 
 
 def _baseline_refusal(baseline: Baseline) -> str:
@@ -61,11 +75,11 @@ def _baseline_refusal(baseline: Baseline) -> str:
     for item in items:
         if twice := _twice(reading.member for reading in item.readings):
             return f"the member {twice} stands twice in {item.name}"
-    return _items_refusal(name for name, _ in _baseline_manifests(baseline))
+    return _items_refusal(item.name for item in items)
 
 
-def _report_manifests(report: Report) -> tuple[Manifest, ...]:
-    return tuple((item.name, item.manifest_sha256) for item in report.items)
+def _report_subjects(report: Report) -> tuple[Subject, ...]:
+    return _item_subjects(report.device, ((item.name, item.manifest_sha256) for item in report.items))
 
 
 def _report_refusal(report: Report) -> str:
@@ -74,36 +88,73 @@ def _report_refusal(report: Report) -> str:
     return _items_refusal(item.name for item in report.items)
 
 
+def _withdrawal_refusal(withdrawal: Withdrawal) -> str:
+    return "" if withdrawal.reason.strip() else "the withdrawal gives no reason"
+
+
+def _policy_subjects(record: PolicyRecord) -> tuple[Subject, ...]:
+    return tuple((f"trust/{file.name}", hashlib.sha256(file.text.encode()).hexdigest()) for file in record.files)
+
+
+def _policy_refusal(record: PolicyRecord) -> str:
+    if not record.files:
+        return "the policy's record holds no file"
+    twice = _twice(file.name for file in record.files)
+    return f"the file {twice} stands twice" if twice else ""
+
+
 BASELINE = StatementKind(
     word="baseline",
+    signed_as="baseline",
     predicate_type="urn:crane-verify:baseline:v1",
     value=Baseline,
-    device=lambda baseline: baseline.snapshot.device,
-    manifests=_baseline_manifests,
+    subjects=_baseline_subjects,
     refusal=_baseline_refusal,
     previous=lambda _: (),
+    at=lambda baseline: baseline.proposed,
 )
 REPORT = StatementKind(
     word="report",
+    signed_as="report",
     predicate_type="urn:crane-verify:report:v1",
     value=Report,
-    device=lambda report: report.device,
-    manifests=_report_manifests,
+    subjects=_report_subjects,
     refusal=_report_refusal,
     previous=lambda report: (report.previous,),
+    at=lambda report: report.ended,
+)
+WITHDRAWAL = StatementKind(
+    word="withdrawal",
+    signed_as="withdrawal",
+    predicate_type="urn:crane-verify:approval-withdrawal:v1",
+    value=Withdrawal,
+    subjects=lambda withdrawal: ((str(withdrawal.device), withdrawal.baseline),),
+    refusal=_withdrawal_refusal,
+    previous=lambda _: (),
+    at=lambda withdrawal: withdrawal.at,
+)
+POLICY = StatementKind(
+    word="policy",
+    signed_as="report",
+    predicate_type="urn:crane-verify:policy:v1",
+    value=PolicyRecord,
+    subjects=_policy_subjects,
+    refusal=_policy_refusal,
+    previous=lambda record: (record.previous,),
+    at=lambda record: record.at,
+)
+HEARTBEAT = StatementKind(
+    word="heartbeat",
+    signed_as="report",
+    predicate_type="urn:crane-verify:heartbeat:v1",
+    value=Heartbeat,
+    subjects=lambda heartbeat: (("record", heartbeat.previous or NOTHING_READ),),
+    refusal=lambda _: "",
+    previous=lambda heartbeat: (heartbeat.previous,),
+    at=lambda heartbeat: heartbeat.at,
 )
 
-KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT)
-
-
-def baseline_statement(baseline: Baseline) -> bytes:
-    """The bytes to be signed for a baseline. `written` says what is refused."""
-    return written(BASELINE, baseline)
-
-
-def report_statement(report: Report) -> bytes:
-    """The bytes to be signed for a report. `written` says what is refused."""
-    return written(REPORT, report)
+KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT, WITHDRAWAL, POLICY, HEARTBEAT)
 
 
 def written(kind: StatementKind[T], value: T) -> bytes:
@@ -173,10 +224,7 @@ def _other_type(kind: StatementKind[Any], stated: Any) -> str:
 
 
 def _subjects(kind: StatementKind[T], value: T) -> list[Any]:
-    device = kind.device(value)
-    subjects = [{"name": f"{device}#{item}", "digest": {"sha256": digest}} for item, digest in kind.manifests(value)]
-    # a statement must have a subject; that of a check which never came to asking is the device itself
-    return subjects or [{"name": str(device), "digest": {"sha256": NOTHING_READ}}]
+    return [{"name": name, "digest": {"sha256": digest}} for name, digest in kind.subjects(value)]
 
 
 def _refuse(kind: StatementKind[T], value: T) -> None:

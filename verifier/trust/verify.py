@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from verifier.errors import TrustError
 from verifier.trust.envelope import ALTERED, Envelope, Signature, opened
+from verifier.trust.keys import Algorithm
 from verifier.trust.policy import Policy, TrustedKey
 from verifier.trust.quorum import Seating, seated
 from verifier.trust.statement import StatementKind, read
@@ -56,6 +57,8 @@ class Approvals:
     missing: tuple[str, ...]
     """Roles whose signature is still needed, one entry per seat; none: the quorum is met."""
     not_counted: tuple[NotCounted, ...]
+    lacking: tuple[str, ...] = ()
+    """Whose signature does not fill a seat because a second one of another algorithm is asked for, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,14 @@ class Verified(Generic[T]):
         return tuple(str(signer) for signer in self.signers)
 
 
-def verify(envelope: bytes, kind: StatementKind[T], policy: Policy, at: datetime) -> Verified[T]:
+def verify(
+    envelope: bytes, kind: StatementKind[T], policy: Policy, at: datetime, known_by: datetime | None = None
+) -> Verified[T]:
     """The value in an envelope, if the policy's quorum for this kind of statement signed it.
 
     `at` is the time at which the keys must have been valid: now, for a baseline about to be used; the best known time of
-    signing, for a report of last year.
+    signing, for a report of last year. `known_by` is when the envelope was there at the latest, on the word of witnesses or of a
+    time stamp (None: nobody knows); it decides over keys that were stolen.
 
     Raises:
         TrustError: it is not so. The message says what is missing.
@@ -87,10 +93,10 @@ def verify(envelope: bytes, kind: StatementKind[T], policy: Policy, at: datetime
     # 1. The envelope is in its one form, and holds the one payload type.
     found = opened(envelope)
     # 2. to 5. in `_approvals`: whose signatures hold, and which of them count.
-    approvals = _approvals(found, kind, policy, at)
+    approvals = _approvals(found, kind, policy, at, known_by)
     # 6. They fill every seat of the quorum.
     if approvals.missing:
-        raise TrustError(_what_is_missing(kind, approvals), "`trust/policy.json` says who may sign what")
+        raise TrustError(_what_is_missing(kind, approvals), "`crane-verify trust show` says who may sign what")
     # 7. Only now is the content parsed: an in-toto statement of exactly this type and version, whose subjects are its items.
     value = read(kind, found.payload)
     # 8. What goes back is that value, and the digest of the bytes it came in.
@@ -103,7 +109,7 @@ def signed_by(envelope: bytes, kind: StatementKind[Any], policy: Policy, at: dat
     Raises:
         TrustError: it is not an envelope, a signature was altered, or the policy has no quorum for this kind.
     """
-    return _approvals(opened(envelope), kind, policy, at)
+    return _approvals(opened(envelope), kind, policy, at, None)
 
 
 def claimed(envelope: bytes, kind: StatementKind[T]) -> T:
@@ -115,33 +121,34 @@ def claimed(envelope: bytes, kind: StatementKind[T]) -> T:
     return read(kind, opened(envelope).payload)
 
 
-def _approvals(envelope: Envelope, kind: StatementKind[Any], policy: Policy, at: datetime) -> Approvals:
+def _approvals(
+    envelope: Envelope, kind: StatementKind[Any], policy: Policy, at: datetime, known_by: datetime | None
+) -> Approvals:
     # 2. The policy says who may sign this kind of statement. If not, nobody may.
-    seats = policy.seats(kind.word)
+    quorum = policy.quorum(kind.signed_as)
     counted: dict[str, TrustedKey] = {}
+    beside: dict[str, set[Algorithm]] = {}
     not_counted = []
     signed = envelope.signed_bytes
     for position, signature in enumerate(envelope.signatures, 1):
         # 3. Every signature is tried with every key of the policy, and with no other.
         key = _author(signature, position, signed, policy)
         # 4. Strangers, keys that are not valid at this time, and second signatures of one person do not count.
-        why = _not_counted(key, at, counted)
+        why = key.refusal(at, known_by) if key else "it is by nobody the policy knows"
+        if key and not why and key.public.algorithm.only_beside_another:
+            beside.setdefault(key.owner, set()).add(key.public.algorithm)
+            continue
+        if key and key.owner in counted:
+            why = why or f"{key.owner} has signed already"
         if key is None or why:
             not_counted.append(NotCounted(position, signature.key_id, why))
         else:
             counted[key.owner] = key
-    # 5. One person fills one seat, in a role the policy gives.
-    seating = seated(seats, {owner: policy.roles_of(owner) for owner in counted})
-    return Approvals(_signatories(counted, seating, policy), seating.empty, tuple(not_counted))
-
-
-def _not_counted(key: TrustedKey | None, at: datetime, counted: Mapping[str, TrustedKey]) -> str:
-    """Why a signature does not count, in words; empty: it does."""
-    if key is None:
-        return "it is by nobody the policy knows"
-    if key.owner in counted:
-        return f"{key.owner} has signed already"
-    return key.refusal(at)
+    # 5. One person fills one seat, in a role the policy gives, having signed with all that the quorum asks for.
+    able = {owner: policy.roles_of(owner) for owner in counted if set(quorum.also) <= beside.get(owner, set())}
+    seating = seated(quorum.seats, able)
+    lacking = tuple(f"{owner} has not signed with {' and '.join(quorum.also)} as well" for owner in counted if owner not in able)
+    return Approvals(_signatories(counted, seating, policy), seating.empty, tuple(not_counted), lacking)
 
 
 def _author(signature: Signature, position: int, signed: bytes, policy: Policy) -> TrustedKey | None:
@@ -173,4 +180,5 @@ def _what_is_missing(kind: StatementKind[Any], approvals: Approvals) -> str:
     needs = " and ".join(f"one more {role}" for role in approvals.missing)
     signers = ", ".join(str(signer) for signer in approvals.signers)
     signed = f"signed by {signers}" if signers else "nobody the policy knows has signed it"
-    return "; ".join((f"the {kind.word} needs {needs}", signed, *(str(each) for each in approvals.not_counted)))
+    why_not = (*approvals.lacking, *(str(each) for each in approvals.not_counted))
+    return "; ".join((f"the {kind.word} needs {needs}", signed, *why_not))
