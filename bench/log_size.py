@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bench.pairs import seconds
 from tests.servers.tlog import LIBRARIES, built
 from verifier.record.log import Log
-from verifier.trust.keys import FileSigner
 from verifier.trust.log.checkpoint import Checkpoint, sign_checkpoint
 from verifier.trust.log.note import verifier_key
 from verifier.trust.log.tiles import WIDTH, Growth, bundle, tile_path
+from verifier.trust.signers.file import FileSigner
 
 COUNT = 1_000_000
 ORIGIN = "crane-verify/log/00112233445566778899aabbccddeeff"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.pairs import pairs
 from verifier.record.log import Log
-from verifier.trust.keys import FileSigner
+from verifier.trust.signers.file import FileSigner
 
 COUNT = 1000
 SIGNER = FileSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))

@@ -28,7 +28,7 @@ from verifier.record.workspace import Workspace
 from verifier.settings.inventory import load_inventory
 from verifier.simulator.station import Station, Unit
 from verifier.trust.envelope import add_signature
-from verifier.trust.keys import load_private_key, new_private_key
+from verifier.trust.signers.file import load_private_key, new_private_key
 
 CARD = """\
 profile: test-card

@@ -30,7 +30,7 @@ from tests.trust_fixtures import (
 from verifier.errors import TrustError
 from verifier.trust import envelope as envelopes
 from verifier.trust.envelope import PAYLOAD_TYPE, Signature, add_signature, opened, pae, seal
-from verifier.trust.keys import FileSigner
+from verifier.trust.signers.file import FileSigner
 from verifier.trust.statement import BASELINE, REPORT
 from verifier.trust.verify import verify
 

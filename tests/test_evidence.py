@@ -45,9 +45,9 @@ from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.transport.route import Route
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
-from verifier.trust.keys import load_private_key, new_private_key
 from verifier.trust.policy import Quorum
 from verifier.trust.quorum import Seat
+from verifier.trust.signers.file import load_private_key, new_private_key
 from verifier.trust.statement import BASELINE, REPORT, written
 from verifier.trust.verify import claimed
 

@@ -171,7 +171,7 @@ def test_nobody_unknown_can_approve(engineer: Person, tmp_path: Path) -> None:
     engineer.succeeds("baseline", "propose", "drive", "--reason", "commissioning")
     stranger = Person(engineer.workspace, tmp_path / "stranger")
     stranger.keys.mkdir()
-    from verifier.trust.keys import new_private_key
+    from verifier.trust.signers.file import new_private_key
 
     (stranger.keys / "approver.key").write_bytes(new_private_key(None))
     typed = stranger.types("baseline", "approve", "drive", "--yes")

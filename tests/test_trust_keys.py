@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.trust_fixtures import ENGINEER, OFFICER
 from verifier.errors import TrustError
-from verifier.trust.keys import Algorithm, PublicKey, load_private_key, new_private_key, read_public_key
+from verifier.trust.keys import Algorithm, PublicKey, read_public_key
+from verifier.trust.signers.file import load_private_key, new_private_key
 
 WORDS = "six blue cranes at night"
 

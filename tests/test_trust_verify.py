@@ -26,9 +26,9 @@ from tests.trust_fixtures import (
 )
 from verifier.errors import TrustError
 from verifier.trust.envelope import PAYLOAD_TYPE, add_signature, opened, pae, seal
-from verifier.trust.keys import FileSigner
 from verifier.trust.policy import Policy, Quorum, Role
 from verifier.trust.quorum import Seat
+from verifier.trust.signers.file import FileSigner
 from verifier.trust.statement import BASELINE, REPORT, written
 from verifier.trust.verify import Signatory, claimed, signed_by, verify
 

@@ -26,9 +26,9 @@ from verifier.model.snapshot import (
 )
 from verifier.model.words import Criticality, DriftKind, Evidence, FileType, Kind, Reason, Verdict
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
-from verifier.trust.keys import FileSigner
 from verifier.trust.policy import Policy, Quorum, Role, TrustedKey
 from verifier.trust.quorum import Seat
+from verifier.trust.signers.file import FileSigner
 from verifier.trust.statement import BASELINE, REPORT, written
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)

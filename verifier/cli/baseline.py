@@ -121,13 +121,11 @@ def diff(ctx: click.Context, word: str, as_json: bool) -> None:
 
 @command.command("approve")
 @click.argument("words", nargs=-1, required=True, metavar="DEVICE|CRANE|SITE...")
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="Your signing key. Default: CRANE_VERIFY_KEY, or the one `init` made."
-)
+@desk.key_option
 @click.option("--yes", is_flag=True, help="You have read `baseline diff`; do not ask again, item by item.")
 @click.option("--sha256", "expected", default="", help="Sign only the proposal with this digest, as `baseline diff` printed it.")
 @click.pass_context
-def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: bool, expected: str) -> None:
+def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, expected: str) -> None:
     """Sign proposals with your key. Asks about each item that would change against the baseline it replaces.
 
     \b
@@ -153,7 +151,7 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: Path | None, yes: 
             _ask_about(seen)
         elif seen.before.trusted:
             _print_changes(seen)
-        signer = signer or desk.signer(key or desk.person_key_path())
+        signer = signer or desk.signer(key)
         match approve(device, seen, signer, collector):
             case InForce(baseline, entry):
                 tell(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")

@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -19,10 +20,12 @@ from verifier.procedures.collector import Collector, utc_now
 from verifier.record.workspace import Workspace
 from verifier.settings.inventory import load_inventory
 from verifier.settings.secrets import secret_of
-from verifier.trust.keys import FileSigner, load_private_key
+from verifier.trust.keys import Signer
 from verifier.trust.policy import Policy
+from verifier.trust.signers.file import load_private_key
 
 INVENTORY = "inventory.yaml"
+Command = TypeVar("Command", bound=Callable[..., object])
 now = utc_now
 
 
@@ -32,14 +35,29 @@ def keys_folder() -> Path:
     return Path(home) / "crane-verify"
 
 
-def collector_key_path() -> Path:
-    """The key that signs reports on this machine."""
-    return Path(os.environ.get("CRANE_VERIFY_COLLECTOR_KEY") or keys_folder() / "collector.key")
+def collector_key() -> str:
+    """The key that signs reports on this machine, as `signer` takes it."""
+    return os.environ.get("CRANE_VERIFY_COLLECTOR_KEY") or str(keys_folder() / "collector.key")
 
 
-def person_key_path() -> Path:
-    """The key with which the person at this machine approves."""
-    return Path(os.environ.get("CRANE_VERIFY_KEY") or keys_folder() / "approver.key")
+def person_key() -> str:
+    """The key with which the person at this machine approves, as `signer` takes it."""
+    return os.environ.get("CRANE_VERIFY_KEY") or str(keys_folder() / "approver.key")
+
+
+def elsewhere(named: str) -> bool:
+    """Whether this names a key that is in no file: `agent`, `agent:...`, `pkcs11:...`. Name a file so called `./agent`."""
+    return named == "agent" or named.startswith(("agent:", "pkcs11:"))
+
+
+def key_option(command: Command) -> Command:
+    """`--key`: with which key the person at this machine signs. The command gets `key: str`, and gives it to `signer`."""
+    return click.option(
+        "--key",
+        metavar="NAMED",
+        callback=lambda _ctx, _option, named: named or person_key(),
+        help="Your signing key: a file. Default: CRANE_VERIFY_KEY, or the one `init` made.",
+    )(command)
 
 
 def workspace(ctx: click.Context) -> Workspace:
@@ -93,19 +111,20 @@ def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatch
         workspace=space,
         policy=policy(ctx),
         secrets=secret,
-        signer=lambda: signer(collector_key_path()),
+        signer=lambda: signer(collector_key()),
         progress=progress,
         any_hour=any_hour,
     )
 
 
-def signer(path: Path) -> FileSigner:
-    """The key in a file; its passphrase is asked for where it has one.
+def signer(named: str | Path) -> Signer:
+    """The key somebody named, ready to sign: a file, whose passphrase is asked for where it has one.
 
     Raises:
         UsageError: there is no such file.
         TrustError: it holds no key, or the passphrase is wrong.
     """
+    path = Path(named)
     if not path.is_file():
         raise UsageError(f"there is no key at {path}", _how_to_get(path))
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -115,11 +134,11 @@ def signer(path: Path) -> FileSigner:
 
 def _how_to_get(path: Path) -> str:
     """What to do where a key is missing: a second person, or a second machine, joins a policy that is there."""
-    if path == collector_key_path():
+    if str(path) == collector_key():
         make, who = f"ssh-keygen -t ed25519 -N '' -f {path}", '--name "this machine" --role collector'
     else:
         make, who = f"ssh-keygen -t ed25519 -a 128 -f {path}", '--name "Your Name" --role engineer'
-    named = "" if path == collector_key_path() else "name yours with --key, or "
+    named = "" if str(path) == collector_key() else "name yours with --key, or "
     return f"{named}make one: mkdir -p {path.parent} && {make}; then add it: crane-verify trust add {path}.pub {who}"
 
 

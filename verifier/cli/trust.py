@@ -13,9 +13,10 @@ from verifier.cli.output import json_option, print_json, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.codec import to_json
 from verifier.record.files import write_new
-from verifier.trust.keys import FileSigner, load_private_key, new_private_key, read_public_key
+from verifier.trust.keys import Signer, read_public_key
 from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_for_one
 from verifier.trust.quorum import Seat
+from verifier.trust.signers.file import load_private_key, new_private_key
 
 ROLES = ("engineer", "security-officer", "technician", "vendor", "collector")
 """A role with a slip of the pen in it would be a role that no quorum asks for."""
@@ -46,11 +47,11 @@ def init(ctx: click.Context, name: str, no_passphrase: bool) -> None:
     space = desk.workspace(ctx)
     if space.policy_path.exists():
         raise UsageError(f"{space.policy_path} is there already", "`crane-verify trust show` shows it; nothing was changed")
-    person = ensure_key(desk.person_key_path(), None if no_passphrase else "your signing key")
-    machine = ensure_key(desk.collector_key_path(), None)
+    person = ensure_key(desk.person_key(), None if no_passphrase else "your signing key")
+    machine = ensure_key(desk.collector_key(), None)
     space.write_policy(policy_for_one(name, person.public, machine.public))
-    tell(f"{name} approves baselines with {desk.person_key_path()}")
-    tell(f"this machine signs reports with {desk.collector_key_path()}")
+    tell(f"{name} approves baselines with {desk.person_key()}")
+    tell(f"this machine signs reports with {desk.collector_key()}")
     tell(f"who may sign what stands in {space.policy_path}; keep that file under your eyes")
 
 
@@ -118,9 +119,10 @@ def show(ctx: click.Context, as_json: bool) -> None:
         tell(f"a {each.statement} needs {' and '.join(f'{seat.count} {seat.role}' for seat in each.seats)}")
 
 
-def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:
-    """The key in a file, made first if there is none. `passphrase_for` names what a passphrase is asked for; None: none."""
-    if not path.exists():
+def ensure_key(named: str, passphrase_for: str | None) -> Signer:
+    """The key of that name, made first if it is a file that is not there. `passphrase_for` says what needs one; None: nothing."""
+    path = Path(named)
+    if not desk.elsewhere(named) and not path.exists():
         passphrase = None
         if passphrase_for:
             if not sys.stdin.isatty():
@@ -131,7 +133,7 @@ def ensure_key(path: Path, passphrase_for: str | None) -> FileSigner:
             passphrase = click.prompt(f"Passphrase for {passphrase_for}", hide_input=True, confirmation_prompt=True, err=True)
         write_new(path, new_private_key(passphrase), mode=0o600)
         return load_private_key(path.read_bytes(), lambda: str(passphrase))
-    return desk.signer(path)
+    return desk.signer(named)
 
 
 def with_member(before: Policy, key: TrustedKey, role: str) -> Policy:
