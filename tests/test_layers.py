@@ -32,6 +32,7 @@ ONE_PLACE = {
     "jinja2": {"report"},
     "yaml": {"settings/yaml.py"},
     "socket": {"transport", "simulator"},
+    "sqlite3": {"record/index.py"},
 }
 PACKAGE = Path(verifier.__file__).parent
 

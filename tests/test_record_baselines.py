@@ -127,9 +127,9 @@ def test_it_is_noticed_without_the_memory_too(tmp_path: Path) -> None:
     baselines.accept(FIRST)
     baselines.accept(SECOND)
     for broken in (b"", b"{", b'{"length":-1.5}'):
-        (tmp_path / "baselines" / ".accepted.json").write_bytes(broken)
+        (tmp_path / "index.sqlite").write_bytes(broken)
         assert store(tmp_path).accepted(DEVICE) == Accepted(2, SECOND.sha256)
-    (tmp_path / "baselines" / ".accepted.json").unlink()
+    (tmp_path / "index.sqlite").unlink()
     assert store(tmp_path).accepted(DEVICE) == Accepted(2, SECOND.sha256)
 
 
@@ -202,7 +202,7 @@ def test_an_older_serial_later_in_the_log_changes_nothing(tmp_path: Path) -> Non
 
 def test_a_read_only_workspace_is_read_all_the_same(tmp_path: Path) -> None:
     store(tmp_path / "source").accept(FIRST)
-    (tmp_path / "source" / "baselines" / ".accepted.json").unlink(missing_ok=True)
+    (tmp_path / "source" / "index.sqlite").unlink(missing_ok=True)
     with read_only_disk(tmp_path / "mnt", tmp_path / "source") as disk:
         assert store(disk).approved(DEVICE) == FIRST.envelope
         assert store(disk).accepted(DEVICE) == Accepted(1, FIRST.sha256)

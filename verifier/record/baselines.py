@@ -10,11 +10,12 @@ from pathlib import Path
 from verifier.errors import RecordError, TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import DeviceName
-from verifier.record.acceptance import Acceptances
 from verifier.record.files import read_whole, remove, write_whole
+from verifier.record.index import Index
 from verifier.record.log import Entry, Log
 from verifier.record.names import device_path
 from verifier.trust.baseline_rules import Accepted, succeeds
+from verifier.trust.statement import WITHDRAWAL
 from verifier.trust.verify import Verified
 
 
@@ -23,6 +24,7 @@ class Baselines:
     folder: Path
     proposals: Path
     log: Log
+    index: Index
 
     def propose(self, device: DeviceName, envelope: bytes) -> Path:
         """Put a proposal where its signers find it, replacing an earlier one; gives the path.
@@ -49,7 +51,7 @@ class Baselines:
             TrustError: the log says that one was accepted, and its file is gone; or the log is not what it was.
             RecordError: the disk refused.
         """
-        accepted = self._acceptances.of(device)
+        accepted = self.index.highest(device)
         proposal = self.proposed(device)
         if accepted and proposal is not None and _sha256(proposal) == accepted.sha256:
             # `accept` was killed after the log had it; a disk that cannot be written to does not undo that
@@ -66,8 +68,26 @@ class Baselines:
 
     def accepted(self, device: DeviceName) -> Accepted | None:
         """Serial and digest of the newest baseline ever accepted, for `trust.baseline_rules`; None: none was."""
-        found = self._acceptances.of(device)
-        return found.accepted if found else None
+        found = self.index.highest(device)
+        return Accepted(found.serial, found.sha256) if found else None
+
+    def withdrawal(self, device: DeviceName, digest: str) -> bytes | None:
+        """The newest withdrawal in the log of the baseline with this digest, on nobody's word yet; None: there is none.
+
+        Raises:
+            TrustError: the log is not what it was.
+        """
+        found = (envelope for row, envelope in self.index.entries(WITHDRAWAL.word, device) if row.names == digest)
+        return next(found, None)
+
+    def envelope_of(self, sha256: str) -> bytes | None:
+        """The entry of the log with this digest; None: there is none.
+
+        Raises:
+            TrustError: the log is not what it was.
+        """
+        found = self.index.entry(sha256)
+        return found[1] if found else None
 
     def devices(self) -> tuple[DeviceName, ...]:
         """Every device of which a baseline was ever accepted, sorted.
@@ -75,7 +95,7 @@ class Baselines:
         Raises:
             TrustError: the log is not what it was.
         """
-        return tuple(each.device for each in self._acceptances.memory().devices)
+        return self.index.approved()
 
     def accept(self, baseline: Verified[Baseline]) -> Entry:
         """Make a verified baseline the one in force: into the log first, then into its place. Gives its entry.
@@ -102,10 +122,6 @@ class Baselines:
 
     def proposed_path(self, device: DeviceName) -> Path:
         return device_path(self.proposals, device, ".json")
-
-    @property
-    def _acceptances(self) -> Acceptances:
-        return Acceptances(self.folder / ".accepted.json", self.log)
 
     def _settle(self, device: DeviceName, envelope: bytes) -> None:
         write_whole(self.approved_path(device), envelope)

@@ -14,6 +14,7 @@ from verifier.model.device import DeviceName
 from verifier.record.baselines import Baselines
 from verifier.record.blobs import Blobs
 from verifier.record.files import clear_partials, read_whole, write_whole
+from verifier.record.index import Index
 from verifier.record.lock import locked
 from verifier.record.log import Log
 from verifier.record.names import device_path
@@ -22,7 +23,7 @@ from verifier.trust.policy import Policy, policy_bytes, read_policy
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n/keys/\n/images/\n"
+NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n/index.sqlite*\n/keys/\n/images/\n"
 """For the workspace's `.gitignore`: what lies in it and is no part of it, what a machine remembers for itself, and the folders
 for secrets and cards that the example inventory names."""
 
@@ -56,8 +57,12 @@ class Workspace:
         return Blobs(self.root / "blobs")
 
     @property
+    def index(self) -> Index:
+        return Index(self.root / "index.sqlite", self.log)
+
+    @property
     def baselines(self) -> Baselines:
-        return Baselines(self.root / "baselines", self.root / "proposed", self.log)
+        return Baselines(self.root / "baselines", self.root / "proposed", self.log, self.index)
 
     def policy(self) -> Policy:
         """Who may sign what.
