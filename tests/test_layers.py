@@ -27,6 +27,7 @@ ONE_PLACE = {
     "pymodbus": {"transport/modbus/route.py"},
     "pytsk3": {"transport/offline/disk.py"},
     "PySquashfsImage": {"transport/offline/squashfs.py"},
+    "rfc3161_client": {"trust/log/timestamp.py"},
     "rich": {"cli"},
     "click": {"cli"},
     "jinja2": {"report"},

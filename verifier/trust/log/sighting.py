@@ -1,0 +1,216 @@
+"""Sightings: somebody outside saw a checkpoint of the log, and when. What they add up to, pure.
+
+A cosignature says that its witness saw the checkpoint and that it follows on every one this witness signed before. A time stamp
+says only that the checkpoint was there. Both say that every entry below it was there: a signature in it is at least that old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from verifier.errors import TrustError
+from verifier.trust.keys import Algorithm
+from verifier.trust.log.checkpoint import Checkpoint, read_checkpoint, verified_checkpoint
+from verifier.trust.log.cosignature import cosignatures
+from verifier.trust.log.note import holds, read_note
+from verifier.trust.log.timestamp import number, stamped
+from verifier.trust.log.witness import witness_of
+from verifier.trust.policy import CHECKPOINT, WITNESS, Policy, Quorum
+from verifier.trust.quorum import seated
+
+COSIGNATURE, TIME_STAMP = "cosignature", "time stamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    size: int
+    """Entries of the checkpoint that was seen."""
+    root: bytes
+    by: str
+    """The witness's owner, or the time authority, as the policy calls them."""
+    at: datetime
+    how: str
+    """`cosignature` or `time stamp`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the history is witnessed, as the policy counts."""
+
+    size: int
+    """Entries; 0: not at all."""
+    at: datetime | None
+    """When the last of those needed had seen it; None: nobody has."""
+    by: tuple[str, ...]
+    root: bytes = b""
+    """Of the tree at that size; empty for size 0."""
+
+
+NOWHERE = Reach(0, None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    number: str
+    """Which authority's, on the word of the file's name (`timestamp.number`)."""
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint that somebody outside was asked to see, and what came back, on nobody's word."""
+
+    size: int
+    """On the word of the folder's name."""
+    checkpoint: bytes
+    """As the log signed it and as it was sent out."""
+    cosignatures: tuple[bytes, ...] = ()
+    """A line each."""
+    stamps: tuple[Stamp, ...] = ()
+
+    @property
+    def place(self) -> str:
+        return f"log/witnessed/{self.size:012}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sighting whose signature holds. Whether it counts may depend on what others saw."""
+
+    sighting: Sighting
+    stolen: datetime | None = None
+    """Since when others may sign with the witness's key; such a one writes whatever time he likes."""
+    log_stolen: datetime | None = None
+    """The same of the log's key, where no other signed the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A checkpoint that is kept and that a key of this log signed."""
+
+    checkpoint: Checkpoint
+    stolen: datetime | None
+    """Since when the key that signed it counts as stolen; None: one signed it that does not."""
+
+
+def own(kept: Kept, origin: str, policy: Policy) -> Own:
+    """What is kept, as a checkpoint of this log.
+
+    Raises:
+        TrustError: it is none.
+    """
+    keys = policy.log_keys(even_stolen=True)
+    try:
+        checkpoint = verified_checkpoint(kept.checkpoint, keys, origin)
+        if checkpoint.size != kept.size:
+            raise TrustError(f"the checkpoint there covers {checkpoint.size} entries")
+    except TrustError as error:
+        raise TrustError(f"{kept.place}: {error}", "keep it, and find out who put it there") from error
+    found = read_note(kept.checkpoint)
+    signed = {key for key in keys if holds(found, checkpoint.origin, (key,))}
+    stolen = [key.compromised_since for key in policy.keys if key.public in signed]
+    return Own(checkpoint, None if None in stolen else max(filter(None, stolen)))
+
+
+def claims(kept: Kept, of: Own, policy: Policy) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """Who of the policy saw this checkpoint, and which word of theirs does not hold. Of strangers nothing is said.
+
+    That the log grew out of the checkpoint, this cannot know.
+    """
+    found: list[Claim] = []
+    wrong = []
+    for line in kept.cosignatures:
+        try:
+            found += cosigned(kept.checkpoint, line, policy)
+        except TrustError as error:
+            wrong.append(f"{kept.place}: {error}")
+    for stamp in kept.stamps:
+        try:
+            found += (Claim(each) for each in time_stamped(of.checkpoint, kept.checkpoint, stamp, policy))
+        except TrustError as error:
+            wrong.append(f"{kept.place}: {error}")
+    return tuple(replace(claim, log_stolen=of.stolen) for claim in found), tuple(wrong)
+
+
+def time_stamped(checkpoint: Checkpoint, signed: bytes, stamp: Stamp, policy: Policy) -> tuple[Sighting, ...]:
+    """What a time stamp over a signed checkpoint says, if its number is that of an authority of the policy.
+
+    Raises:
+        TrustError: the stamp does not hold.
+    """
+    return tuple(
+        Sighting(checkpoint.size, checkpoint.root, authority.name, stamped(stamp.response, signed, authority), TIME_STAMP)
+        for authority in policy.time_authorities
+        if stamp.number == number(authority)
+    )
+
+
+def cosigned(checkpoint: bytes, lines: bytes, policy: Policy) -> tuple[Claim, ...]:
+    """The witnesses of the policy who cosigned a checkpoint, in these lines below it, with keys that were valid then.
+
+    Raises:
+        TrustError: a line does not hold, or is none.
+    """
+    keys = {key.public: key for key in policy.holders(WITNESS) if key.public.algorithm is Algorithm.ED25519}
+    seen = read_note(checkpoint + lines)
+    found = read_checkpoint(seen)
+    claims = []
+    for each in cosignatures(seen, tuple(map(witness_of, keys))):
+        key = keys[each.witness.public]
+        if not key.refusal(each.at, known_by=each.at):
+            sighting = Sighting(found.size, found.root, key.owner, each.at, COSIGNATURE)
+            claims.append(Claim(sighting, stolen=key.compromised_since))
+    return tuple(claims)
+
+
+def counted(found: Iterable[Claim]) -> tuple[Sighting, ...]:
+    """The sightings that count.
+
+    What a stolen witness's key signed counts only as far as somebody else saw as much of the log before the theft, and from then
+    on: the thief could have written any time. What the log's key signed counts only if it was seen before that key was stolen.
+    """
+    found = tuple(found)
+    sure = [claim.sighting for claim in found if not claim.stolen]
+    counting = []
+    for claim in found:
+        sighting = claim.sighting
+        if claim.stolen:
+            others = [each.at for each in sure if each.size >= sighting.size and each.at < claim.stolen]
+            if not others:
+                continue
+            sighting = replace(sighting, at=max(sighting.at, min(others)))
+        if claim.log_stolen is None or sighting.at < claim.log_stolen:
+            counting.append(sighting)
+    return tuple(counting)
+
+
+def known_by(sightings: Iterable[Sighting], sequence: int) -> datetime | None:
+    """When an entry was there at the latest, on somebody's word; None: nobody saw it."""
+    return min((each.at for each in sightings if each.size > sequence), default=None)
+
+
+def reached(sightings: Sequence[Sighting], policy: Policy) -> Reach:
+    """How far those whom the policy asks for have seen the log; where it asks for nobody, how far anybody has.
+
+    Time stamps fill no seat of a quorum: who stamps does not look at what was there before.
+    """
+    quorum = next((each for each in policy.quorums if each.statement == CHECKPOINT), None)
+    for size in sorted({each.size for each in sightings}, reverse=True):
+        covering = sorted((each for each in sightings if each.size >= size), key=lambda each: (each.at, each.by))
+        for count in range(1, len(covering) + 1):
+            last = covering[count - 1]
+            if by := _enough(covering[:count], quorum, policy):
+                root = next(each.root for each in covering if each.size == size)
+                return Reach(size, last.at, by, root)
+    return NOWHERE
+
+
+def _enough(seen: Sequence[Sighting], quorum: Quorum | None, policy: Policy) -> tuple[str, ...]:
+    """Those who fill the seats; empty: not all are filled."""
+    if quorum is None:
+        return (seen[0].by,)
+    roles = {each.by: policy.roles_of(each.by) for each in seen if each.how == COSIGNATURE}
+    seating = seated(quorum.seats, roles)
+    return () if seating.empty else tuple(owner for owner, _ in seating.filled)

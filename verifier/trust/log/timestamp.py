@@ -1,0 +1,144 @@
+"""Time stamps (RFC 3161): an authority's word that these bytes were there at a time.
+
+What is stamped is a whole signed checkpoint. A stamp never stands for a signature: it says when, not who. Authorities are pinned
+by the policy, certificate by certificate; nothing that a stamp brings along is believed. The certificates must have been valid
+when the stamp was made, so that it still holds when they have run out. The one file that knows `rfc3161_client`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from verifier.errors import TrustError
+from verifier.trust.policy import TimeAuthority
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from rfc3161_client import TimeStampResponse
+
+LARGEST = 100_000
+"""Bytes of a response."""
+SHA256 = "2.16.840.1.101.3.4.2.1"
+ASK_AGAIN = "make a new request with `crane-verify log checkpoint --time-request`, and have that stamped"
+GRANTED = 0
+
+
+def time_request(data: bytes) -> bytes:
+    """What to send to an authority, so that it stamps these bytes: DER, SHA-256, with a nonce, asking for the certificate."""
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+    return TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256).build().as_bytes()
+
+
+def number(authority: TimeAuthority) -> str:
+    """Tells authorities apart in names of files: the beginning of SHA-256 over the certificate that signs, 16 hex digits."""
+    return hashlib.sha256(_der(authority)[0]).hexdigest()[:16]
+
+
+def digest_of(response: bytes) -> bytes:
+    """The SHA-256 of what a response says it stamps, on nobody's word.
+
+    Raises:
+        TrustError: it is no response, or stamps nothing.
+    """
+    return _imprint(_read(response))
+
+
+def signer_number(response: bytes, authorities: Sequence[TimeAuthority]) -> str:
+    """The `number` of the authority that a response says it is by, on nobody's word; empty: of none of these."""
+    read = _read(response)
+    return next((number(each) for each in authorities if _says_it_is_by(read, _certificates(each)[0])), "")
+
+
+def stamped(response: bytes, data: bytes, authority: TimeAuthority) -> datetime:
+    """When this authority saw these bytes.
+
+    Raises:
+        TrustError: the response does not show it. The message says why.
+    """
+    from rfc3161_client import VerificationError, VerifierBuilder
+
+    read, certificates = _read(response), _certificates(authority)
+    name = authority.name
+    if not _says_it_is_by(read, certificates[0]):
+        raise TrustError(f"the time stamp is not by {name}", "ask the authority that the policy names, or correct the policy")
+    if _imprint(read) != hashlib.sha256(data).digest():
+        raise TrustError(f"the time stamp by {name} is for other bytes than this checkpoint", ASK_AGAIN)
+    builder = VerifierBuilder(tsa_certificate=certificates[0], intermediates=certificates[1:-1], roots=certificates[-1:])
+    try:
+        builder.build().verify(read, hashlib.sha256(data).digest())
+        at = read.tst_info.gen_time
+    except (VerificationError, ValueError, TypeError) as error:
+        raise TrustError(f"the time stamp by {name} does not hold: {error}", ASK_AGAIN) from error
+    return at.astimezone(UTC)
+
+
+def _read(response: bytes) -> TimeStampResponse:
+    """A response that grants a stamp.
+
+    Raises:
+        TrustError: it is none, or the authority refused.
+    """
+    from rfc3161_client import decode_timestamp_response
+
+    if len(response) > LARGEST:
+        raise TrustError(f"a time stamp of {len(response)} bytes is larger than the {LARGEST} allowed", ASK_AGAIN)
+    try:
+        read = decode_timestamp_response(response)
+        status, words = read.status, " ".join(read.status_string)
+    except (ValueError, TypeError) as error:
+        raise TrustError("this is not the response of a time authority", ASK_AGAIN) from error
+    if status != GRANTED:
+        raise TrustError(f"the time authority refused to stamp: {words or f'status {status}'}", ASK_AGAIN)
+    return read
+
+
+def _imprint(response: TimeStampResponse) -> bytes:
+    try:
+        imprint = response.tst_info.message_imprint
+        algorithm, digest = imprint.hash_algorithm.dotted_string, imprint.message
+    except (ValueError, TypeError) as error:
+        raise TrustError("the time stamp cannot be read", ASK_AGAIN) from error
+    if algorithm != SHA256:
+        raise TrustError("the time stamp is over another digest than SHA-256", ASK_AGAIN)
+    return digest
+
+
+def _says_it_is_by(response: TimeStampResponse, signer: Certificate) -> bool:
+    """Whether the one signature names this certificate, and any certificate of that name brought along is this one.
+
+    The library looks at the first certificate of the name alone, and without any at none; then whoever else stands in the chain,
+    such as the authority's own root, could have signed.
+    """
+    from cryptography import x509
+
+    try:
+        infos = response.signed_data.signer_infos
+        named = {(info.issuer, info.serial_number) for info in infos}
+        brought = [x509.load_der_x509_certificate(each) for each in response.signed_data.certificates]
+        same = [each for each in brought if (each.issuer, each.serial_number) == (signer.issuer, signer.serial_number)]
+    except (ValueError, TypeError):
+        return False
+    return len(infos) == 1 and named == {(signer.issuer, signer.serial_number)} and all(each == signer for each in same)
+
+
+def _certificates(authority: TimeAuthority) -> list[Certificate]:
+    from cryptography import x509
+
+    try:
+        return [x509.load_der_x509_certificate(each) for each in _der(authority)]
+    except ValueError as error:
+        raise TrustError(f"a certificate of {authority.name} cannot be read", "correct the policy") from error
+
+
+def _der(authority: TimeAuthority) -> list[bytes]:
+    if not authority.certificates:
+        raise TrustError(f"the policy names no certificate of {authority.name}", "correct the policy")
+    try:
+        return [base64.b64decode(each, validate=True) for each in authority.certificates]
+    except ValueError as error:
+        raise TrustError(f"a certificate of {authority.name} is not base64", "correct the policy") from error
