@@ -32,6 +32,8 @@ ONE_PLACE = {
     "click": {"cli"},
     "jinja2": {"report"},
     "yaml": {"settings/yaml.py"},
+    "tuf": {"trust/roots"},
+    "securesystemslib": {"trust/roots"},
     "socket": {"transport", "simulator"},
     "sqlite3": {"record/index.py"},
 }
