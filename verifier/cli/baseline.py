@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from verifier.cli import desk
+from verifier.cli.approved_list import Wanted, approved_list_options, write_approved_list
 from verifier.cli.output import SPAN, complain, json_option, local, print_json, printable, tell, window_option
 from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members
 from verifier.cli.watching import watching
@@ -160,19 +161,28 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
 
 
 @command.command("export")
-@click.argument("word", metavar="DEVICE")
+@click.argument("words", nargs=-1, metavar="DEVICE|CRANE|SITE...")
+@approved_list_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
 @click.pass_context
-def export_(ctx: click.Context, word: str, output: Path) -> None:
+def export_(ctx: click.Context, /, words: tuple[str, ...], as_list: bool, output: Path, **how: Any) -> int:
     """Write the approved baseline's signed envelope to a file, byte for byte.
+
+    With --approved-list: what the baselines of these devices approve, line by line; of all devices where none is named.
 
     \b
     Example:
       crane-verify baseline export STS-01/controller --output controller.dsse.json
+      crane-verify baseline export terminal-2 --approved-list --output approved.csv
     """
-    verified = approved(desk.one_device(ctx, word), desk.collector(ctx))
+    if as_list:
+        return write_approved_list(ctx, words, Wanted(**how), output)
+    if any(how.values()) or len(words) != 1:
+        raise UsageError("an envelope is one device's", "name one device, or give --approved-list for the list over several")
+    verified = approved(desk.one_device(ctx, words[0]), desk.collector(ctx))
     write_whole(output.resolve(), verified.envelope)
     tell(f"{output}: serial {verified.value.serial}, sha256 {verified.sha256}")
+    return 0
 
 
 def _ask_about(seen: Proposal) -> None:

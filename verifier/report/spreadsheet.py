@@ -30,17 +30,18 @@ def csv_view(signed: SignedReport) -> str:
     )
     record = (str(signed.sequence), signed.sha256)
     if not report.drifts:
-        writer.writerow(map(_cell, (*of_report, *([""] * (len(HEAD) - len(of_report) - len(record))), *record)))
+        writer.writerow(map(cell, (*of_report, *([""] * (len(HEAD) - len(of_report) - len(record))), *record)))
     for drift in report.drifts:
         named = technique(drift)
         words = f"{named.id} {named.name} ({named.release})" if isinstance(named, Technique) else ""
         where = (drift.criticality.value, drift.kind.value, drift.item, drift.item_kind.value, drift.member)
         writer.writerow(
-            map(_cell, (*of_report, *where, drift.evidence.word, phrase(drift), drift.note, words, *record)),
+            map(cell, (*of_report, *where, drift.evidence.word, phrase(drift), drift.note, words, *record)),
         )
     return out.getvalue()
 
 
-def _cell(text: str) -> str:
-    harmless = plain(text)
+def cell(text: str, limit: int = 2000) -> str:
+    """The text as a cell that no spreadsheet takes for a formula, made printable, cut behind `limit` characters."""
+    harmless = plain(text, limit)
     return f"'{harmless}" if harmless.startswith(FORMULA) else harmless
