@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from verifier.errors import RecordError, TrustError
 from verifier.model.report import WitnessedRef
@@ -85,22 +86,6 @@ def newest_witnessed(log: Log, policy: Policy) -> WitnessedRef | None:
     return WitnessedRef(found.size, found.root.hex(), found.at, found.by) if found.at else None
 
 
-def kept_checkpoints(log: Log, policy: Policy) -> tuple[tuple[Checkpoint, ...], tuple[str, ...]]:
-    """The checkpoints that were shown to somebody outside, and the log must have grown out of each; and what is none of its own.
-
-    Raises:
-        RecordError: the disk refused.
-    """
-    origin = _origin(log)
-    found, wrong = [], []
-    for kept in kept_in(log).kept():
-        try:
-            found.append(own(kept, origin, policy).checkpoint)
-        except TrustError as error:
-            wrong.append(str(error))
-    return tuple(found), tuple(wrong)
-
-
 def _each(log: Log, policy: Policy) -> Iterator[tuple[tuple[Claim, ...], tuple[str, ...]]]:
     """What was seen of each checkpoint that is kept, the largest first."""
     grown_out_of: Callable[[Checkpoint], str] | None = None
@@ -120,7 +105,8 @@ def _each(log: Log, policy: Policy) -> Iterator[tuple[tuple[Claim, ...], tuple[s
 def against_today(log: Log, policy: Policy) -> Callable[[Checkpoint], str]:
     """Whether the log as it is today grew out of a checkpoint: why not, in words; empty: it did.
 
-    Shown by a consistency proof to today's checkpoint, so that tiles which were tampered with show nothing.
+    Shown by a consistency proof to today's checkpoint, so that tiles which were tampered with show nothing. Where a power cut
+    took tiles, the bundles of entries show it as well.
     """
     try:
         today = log.tree.checkpoint(policy.log_keys(even_stolen=True))
@@ -130,19 +116,29 @@ def against_today(log: Log, policy: Policy) -> Callable[[Checkpoint], str]:
     if today is None:
         return lambda _: "it was shown to somebody outside, and the log has no checkpoint any more"
     read = log.tree.tiles.reader(today.size)
-    return lambda old: _compared(old, today, read)
+    roots = cache(lambda: log.tree.roots(today.size, kept_in(log).sizes()))
+
+    def why_not(old: Checkpoint) -> str:
+        if old.size > today.size:
+            return f"it was shown to somebody outside, and the log covers {today.size} entries only: it has lost its end"
+        if _proven(old, today, read):
+            return ""
+        try:
+            made = roots()
+        except TrustError as error:
+            return f"whether the log grew out of it cannot be seen: {error}"
+        if made.get(old.size) == old.root and made[today.size] == today.root:
+            return ""
+        return f"the first {old.size} entries are not those that were shown to somebody outside: the history was rewritten"
+
+    return why_not
 
 
-def _compared(old: Checkpoint, today: Checkpoint, read: Reader) -> str:
-    if old.size > today.size:
-        return f"it was shown to somebody outside, and the log covers {today.size} entries only: it has lost its end"
+def _proven(old: Checkpoint, today: Checkpoint, read: Reader) -> bool:
     try:
-        hashes = consistency_proof(old.size, today.size, read)
-    except TrustError as error:
-        return f"whether the log grew out of it cannot be seen: {error}"
-    if not follows(old, today, hashes):
-        return f"the first {old.size} entries are not those that somebody outside was shown: the history was rewritten"
-    return ""
+        return follows(old, today, consistency_proof(old.size, today.size, read))
+    except TrustError:
+        return False
 
 
 def _origin(log: Log) -> str:

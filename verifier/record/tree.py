@@ -153,6 +153,20 @@ class Tree:
         except TrustError as error:
             yield str(error)
 
+    def roots(self, size: int, cuts: Iterable[int]) -> dict[int, bytes]:
+        """The roots that the tree had at these sizes and has at `size`, made from the bundles alone.
+
+        Raises:
+            TrustError: a bundle cannot be read.
+        """
+        growth, found, wanted = Growth(), {0: merkle.EMPTY_ROOT}, {*cuts, size}
+        for entries in self._bundles(size, wanted):
+            for _ in growth.grow(entries):
+                pass
+            if growth.size in wanted:
+                found[growth.size] = growth.root()
+        return found
+
     def _bundles(self, size: int, cuts: Iterable[int] = ()) -> Iterator[list[bytes]]:
         """The entries from the bundles, cut where the tree had these sizes."""
         ends = sorted({cut for cut in cuts if cut % WIDTH and cut < size})
