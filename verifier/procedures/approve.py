@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from verifier.compare.drifts import compare
 from verifier.errors import TrustError, UsageError
 from verifier.model.baseline import Baseline
-from verifier.model.device import Device
+from verifier.model.device import Device, DeviceName
 from verifier.model.drift import Drift
 from verifier.procedures.collector import Collector
 from verifier.procedures.predecessor import Predecessor, predecessor
-from verifier.trust.baseline_rules import follows, succeeds
-from verifier.trust.envelope import add_signature, opened
+from verifier.trust.baseline_rules import follows
+from verifier.trust.envelope import add_signature, merged, opened
 from verifier.trust.keys import Signer
+from verifier.trust.policy import Policy
 from verifier.trust.statement import BASELINE
 from verifier.trust.verify import Approvals, Verified, claimed, signed_by, verify
 
@@ -91,20 +92,44 @@ def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector
         UsageError: the policy does not know this key.
         TrustError: the proposal changed meanwhile, does not follow on the newest baseline, or this key has signed it.
     """
-    if not collector.policy.owner(signer.key_id):
-        raise UsageError("the policy does not know this key", f"add its owner to trust/policy.json: {signer.public.fingerprint}")
-    _still(device, seen, collector)
-    envelope = add_signature(seen.envelope, signer) if seen.approvals.missing else seen.envelope
+    known(signer, collector.policy)
+    # signed before the lock is taken: a person may be asked to touch a token
+    signed = add_signature(seen.envelope, signer) if seen.approvals.missing else seen.envelope
+    with collector.workspace.baselines.alone(device.name):
+        return put(device.name, merged((_still(device, seen, collector), signed)), collector)
+
+
+def known(signer: Signer, policy: Policy) -> None:
+    """Whether the policy knows this key.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not policy.owner(signer.key_id):
+        raise UsageError(
+            "the policy does not know this key", f"add its owner with `crane-verify trust add`: {signer.public.fingerprint}"
+        )
+
+
+def put(device: DeviceName, envelope: bytes, collector: Collector) -> InForce | Waiting:
+    """Lay a proposal down with the signatures it has; with the last one needed it becomes the baseline in force.
+
+    Whoever calls is alone with what waits for signatures of this device.
+
+    Raises:
+        TrustError: it does not follow on the newest baseline.
+    """
     approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
     if approvals.missing:
-        collector.workspace.baselines.propose(device.name, envelope)
+        collector.workspace.baselines.propose(device, envelope)
         return Waiting(approvals)
     verified = verify(envelope, BASELINE, collector.policy, collector.now())
-    succeeds(verified, device.name, seen.before.accepted)
-    entry = collector.workspace.baselines.accept(verified)
-    return InForce(verified, entry.sequence)
+    return InForce(verified, collector.workspace.baselines.accept(verified).sequence)
 
 
-def _still(device: Device, seen: Proposal, collector: Collector) -> None:
-    if collector.workspace.baselines.proposed(device.name) != seen.envelope:
+def _still(device: Device, seen: Proposal, collector: Collector) -> bytes:
+    """What lies there now: what was seen, and perhaps another person's signature more."""
+    there = collector.workspace.baselines.proposed(device.name)
+    if there is None or opened(there).payload != opened(seen.envelope).payload:
         raise UsageError(f"the proposal of {device.name} changed while you read it", "look at it again, then approve")
+    return there

@@ -1,22 +1,52 @@
-"""The baseline in force for a device: signed by those the policy names, of this device, and never an older one."""
+"""The baseline in force for a device: signed by those the policy names, of this device, never an older one, never withdrawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
-from verifier.model.device import Device
+from verifier.model.device import Device, DeviceName
+from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.collector import Collector
-from verifier.trust.baseline_rules import current
-from verifier.trust.statement import BASELINE
-from verifier.trust.verify import Verified, verify
+from verifier.trust.baseline_rules import Stale, current, freshness, not_withdrawn, overlapping
+from verifier.trust.statement import BASELINE, WITHDRAWAL
+from verifier.trust.verify import Verified, claimed, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """What a device may be like today."""
+
+    newest: Verified[Baseline]
+    older: Verified[Baseline] | None = None
+    """The one it replaces, while it is valid beside it; None: the newest alone is."""
+    alone: str = ""
+    """Why the older one is not valid although its time has not passed, in words; empty: nothing to tell."""
+
+
+def valid(device: Device, collector: Collector) -> Valid:
+    """All baselines that this device may be like today: the newest, and until a stated time the one it replaces.
+
+    Raises:
+        TrustError: as `approved`.
+    """
+    newest_one = approved(device, collector)
+    if not overlapping(newest_one.value, collector.now()):
+        return Valid(newest_one)
+    try:
+        return Valid(newest_one, _replaced(newest_one, collector))
+    except TrustError as error:
+        return Valid(newest_one, alone=f"the baseline before it is not valid beside it: {error}")
 
 
 def approved(device: Device, collector: Collector) -> Verified[Baseline]:
-    """The baseline to compare with. Everything about it is checked here, before any connection is made.
+    """The newest baseline. Everything about it is checked here, before any connection is made.
 
     Raises:
-        TrustError: there is none, or it is unsigned, altered, wrongly signed, another device's, or older than one
-            accepted before.
+        TrustError: there is none, or it is unsigned, altered, wrongly signed, another device's, older than one accepted before,
+            or withdrawn.
     """
     found = newest(device, collector)
     if found is None:
@@ -33,6 +63,43 @@ def newest(device: Device, collector: Collector) -> Verified[Baseline] | None:
     envelope = baselines.approved(device.name)
     if envelope is None:
         return None
-    verified = verify(envelope, BASELINE, collector.policy, collector.now())
+    verified = _in_use(envelope, collector)
+    not_withdrawn(verified, withdrawals(device.name, collector))
     current(verified, device.name, baselines.accepted(device.name))
     return verified
+
+
+def withdrawals(device: DeviceName, collector: Collector) -> Iterator[Verified[Withdrawal]]:
+    """The withdrawals of this device's baselines that count, newest first. One that is not signed as the policy asks counts for
+    nothing; `log verify` shows it.
+
+    It is judged at its own time, also where its key was stolen later: what was withdrawn stays so until one is approved anew.
+    """
+    for _, envelope in collector.workspace.baselines.withdrawals.claims(device):
+        at = claimed(envelope, WITHDRAWAL).at
+        try:
+            yield verify(envelope, WITHDRAWAL, collector.policy, at, known_by=at)
+        except TrustError:
+            continue
+
+
+def _replaced(newest_one: Verified[Baseline], collector: Collector) -> Verified[Baseline]:
+    """The baseline that the newest one replaces, as the log holds it, if it may still be compared with.
+
+    Raises:
+        TrustError: it may not.
+    """
+    device, supersedes = newest_one.value.snapshot.device, newest_one.value.supersedes
+    found = collector.workspace.baselines.entry(supersedes)
+    if found is None:
+        raise TrustError(f"the record holds no entry {supersedes[:16]}...", "`crane-verify log verify` says what is missing")
+    older = _in_use(found[1], collector)
+    not_withdrawn(older, withdrawals(device, collector))
+    age = freshness(older.value, collector.now())
+    if isinstance(age, Stale):
+        raise TrustError(str(age))
+    return older
+
+
+def _in_use(envelope: bytes, collector: Collector) -> Verified[Baseline]:
+    return verify(envelope, BASELINE, collector.policy, collector.now())

@@ -7,11 +7,11 @@ report, signed and recorded.
 
 from __future__ import annotations
 
-from verifier.compare.drifts import compare
 from verifier.errors import TrustError
 from verifier.model.device import Device
-from verifier.procedures.approved import approved
+from verifier.procedures.approved import valid
 from verifier.procedures.collector import Collector
+from verifier.procedures.comparing import compared
 from verifier.procedures.judging import judged, refused
 from verifier.procedures.reading import read
 from verifier.procedures.recording import recorded, report_signer
@@ -19,7 +19,9 @@ from verifier.report.signed import SignedReport
 
 
 def check(device: Device, collector: Collector) -> SignedReport:
-    """Check one device against its approved baseline. No connection is made unless the baseline can be trusted.
+    """Check one device against its approved baseline: the newest, and while an update is under way the one before it as well.
+
+    No connection is made unless the baseline can be trusted.
 
     Raises:
         UsageError: the profile, or the key that signs reports, is missing or wrong. The device was not asked.
@@ -28,9 +30,9 @@ def check(device: Device, collector: Collector) -> SignedReport:
     profile = collector.profile(device)
     signer = report_signer(collector)
     try:
-        baseline = approved(device, collector)
+        baselines = valid(device, collector)
     except TrustError as error:
         return recorded(refused(device, profile, error, collector), signer, collector)
     snapshot = read(device, profile, collector)
-    drifts = compare(baseline.value.snapshot, snapshot, collector.workspace.kept_text)
-    return recorded(judged(baseline, snapshot, drifts, collector), signer, collector)
+    differing = compared(baselines, snapshot, collector.workspace.kept_text)
+    return recorded(judged(differing, snapshot, collector), signer, collector)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from verifier.collect.connection import CONNECTION
 from verifier.compare.drifts import compare
 from verifier.errors import UsageError
-from verifier.model.baseline import Baseline, Moved
+from verifier.model.baseline import Baseline, Moved, Provenance
 from verifier.model.device import Device
-from verifier.model.snapshot import Snapshot, Unread
+from verifier.model.snapshot import NotAsked, Snapshot, Unread
 from verifier.model.words import DriftKind
 from verifier.procedures.collector import Collector
-from verifier.procedures.predecessor import predecessor
+from verifier.procedures.judging import TOOL
+from verifier.procedures.predecessor import Predecessor, predecessor
 from verifier.procedures.reading import Record, read
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.statement import BASELINE, written
@@ -27,6 +30,10 @@ class Proposing:
     captures: int = 1
     spacing: timedelta = timedelta(0)
     valid_for: timedelta | None = None
+    staged_for: timedelta | None = None
+    """So long the baseline it replaces is valid beside it; None: it replaces it at once."""
+    read_from: Device | None = None
+    """The device that is read in this one's place, such as a bench unit or a sister crane; None: the device itself."""
 
 
 def capture(device: Device, collector: Collector, record: Record | None = None) -> Snapshot:
@@ -38,29 +45,73 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Basel
     """Read a device, once or several times, and lay the proposal down to be signed.
 
     Raises:
-        UsageError: nothing at all could be read; there is nothing to approve.
+        UsageError: nothing at all could be read, so there is nothing to approve; or the other device it is to be read from is
+            asked other things; or there is no baseline that could be valid beside it.
     """
-    snapshots = [capture(device, collector)]
+    source = _source(device, proposing)
+    _can_be_staged(device, proposing, predecessor(device, collector))
+    snapshots = [capture(source, collector)]
     for _ in range(1, proposing.captures):
         time.sleep(proposing.spacing.total_seconds())
-        snapshots.append(capture(device, collector))
+        snapshots.append(capture(source, collector))
     last = snapshots[-1]
     if not any(readings_of(last)):
-        raise UsageError(f"{device.name}: nothing could be read, so there is nothing to approve", first_reason(last))
-    before = predecessor(device, collector).accepted
+        raise UsageError(f"{source.name}: nothing could be read, so there is nothing to approve", first_reason(last))
+    before = predecessor(device, collector)
+    _can_be_staged(device, proposing, before)
     now = collector.now()
     baseline = Baseline(
-        snapshot=last,
-        serial=before.serial + 1 if before else 1,
-        supersedes=before.sha256 if before else "",
+        snapshot=last if source is device else _in_place_of(last, device, before),
+        serial=before.accepted.serial + 1 if before.accepted else 1,
+        supersedes=before.accepted.sha256 if before.accepted else "",
         proposed=now,
-        not_after=now + proposing.valid_for if proposing.valid_for else None,
+        not_after=_after(now, proposing.valid_for),
         reason=proposing.reason,
         captures=len(snapshots),
         moved=moved(snapshots),
+        staged_until=_after(now, proposing.staged_for),
+        provenance=Provenance(platform.node(), TOOL, "" if source is device else str(source.name)),
     )
-    collector.workspace.baselines.propose(device.name, seal(written(BASELINE, baseline), PAYLOAD_TYPE, ()))
+    with collector.workspace.baselines.alone(device.name):
+        collector.workspace.baselines.propose(device.name, seal(written(BASELINE, baseline), PAYLOAD_TYPE, ()))
     return baseline
+
+
+def _after(now: datetime, span: timedelta | None) -> datetime | None:
+    return now + span if span else None
+
+
+def _source(device: Device, proposing: Proposing) -> Device:
+    """The device that is really read."""
+    other = proposing.read_from
+    if other is None or other.name == device.name:
+        return device
+    if other.profile != device.profile:
+        raise UsageError(
+            f"{other.name} is read with profile {other.profile}, and {device.name} with {device.profile}",
+            "only a device of the same profile can be read in its place",
+        )
+    return other
+
+
+def _can_be_staged(device: Device, proposing: Proposing, before: Predecessor) -> None:
+    if proposing.staged_for and before.trusted is None:
+        why = before.doubt or f"{device.name} has none yet"
+        raise UsageError(f"no baseline could be valid beside the new one: {why}", "propose it without --staged-for")
+
+
+def _in_place_of(read: Snapshot, device: Device, before: Predecessor) -> Snapshot:
+    """What was read of another device, as what this one should be.
+
+    Who answers on the line is each device's own: that comes from this device's last baseline, and where there is none, nobody has
+    approved it, and no check is a match until one is read from the device itself.
+    """
+    known = before.trusted.value.snapshot.items if before.trusted else ()
+    own = tuple(item for item in known if item.name == CONNECTION)
+    others = tuple(item for item in read.items if item.name != CONNECTION)
+    lacking = len(others) < len(read.items) and not own
+    not_asked = (NotAsked(CONNECTION, f"read from {read.device} in its place"),) if lacking else ()
+    return replace(read, device=device.name, items=(*own, *others), not_asked=(*read.not_asked, *not_asked))
 
 
 def readings_of(snapshot: Snapshot) -> list[str]:

@@ -12,28 +12,30 @@ from verifier.compare.verdict import verdict
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import Device
-from verifier.model.drift import Drift
 from verifier.model.profile import Profile
 from verifier.model.report import BaselineRef, Coverage, Report
 from verifier.model.snapshot import Exchange, Snapshot
 from verifier.model.words import Verdict
 from verifier.procedures.collector import Collector
+from verifier.procedures.comparing import Compared
 from verifier.trust.baseline_rules import Stale, freshness
-from verifier.trust.verify import Verified
+from verifier.trust.policy import Policy
 
 TOOL = f"crane-verify {__version__}"
 NOTHING_ASKED = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
 
 
-def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, ...], collector: Collector) -> Report:
+def judged(compared: Compared, found: Snapshot, collector: Collector) -> Report:
     """The report of a check that got as far as asking the device."""
+    baseline, drifts = compared.baseline, compared.drifts
     approved = baseline.value.snapshot
+    run_out = (*_age(baseline.value, found), *_policy_age(collector.policy, found))
     items = item_results(approved, found, drifts)
     covered = coverage(items)
     return Report(
         device=found.device,
         # who a device is says nothing of what it holds: a check that compared only that agrees with nothing
-        verdict=verdict(drifts, coverage(item for item in items if item.name != CONNECTION)),
+        verdict=_held_back(verdict(drifts, coverage(item for item in items if item.name != CONNECTION)), run_out),
         started=found.started,
         ended=found.ended,
         profile=found.profile,
@@ -45,7 +47,8 @@ def judged(baseline: Verified[Baseline], found: Snapshot, drifts: tuple[Drift, .
         drifts=drifts,
         not_asked=found.not_asked,
         notes=(
-            *_age(baseline.value, found),
+            *run_out,
+            *compared.notes,
             *_origin(baseline.value, collector),
             *found.notes,
             *limit_notes(found),
@@ -80,6 +83,18 @@ def refused(device: Device, profile: Profile, error: TrustError, collector: Coll
         tool=TOOL,
         previous="",
     )
+
+
+def _held_back(reached: Verdict, run_out: tuple[str, ...]) -> Verdict:
+    """Drift is drift, whatever ran out. But who is kept from new approvals and policies must not be told that all is well."""
+    return Verdict.UNDETERMINED if reached is Verdict.MATCH and run_out else reached
+
+
+def _policy_age(policy: Policy, found: Snapshot) -> tuple[str, ...]:
+    if policy.expires is None or found.started <= policy.expires:
+        return ()
+    until = f"the policy was signed until {policy.expires:%Y-%m-%d %H:%M} UTC and has run out"
+    return (f"{until}; until it is signed anew (`crane-verify trust renew`), nothing is called a match",)
 
 
 def _age(baseline: Baseline, found: Snapshot) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from verifier.model.baseline import Baseline
 from verifier.model.device import DeviceName
 from verifier.record.files import read_whole, remove, write_whole
 from verifier.record.index import Index
+from verifier.record.lock import locked
 from verifier.record.log import Entry, Log
 from verifier.record.names import device_path
+from verifier.record.withdrawals import Withdrawals
 from verifier.trust.baseline_rules import Accepted, succeeds
-from verifier.trust.statement import WITHDRAWAL
 from verifier.trust.verify import Verified
+
+SIGNING_WAIT = 60.0
+"""Seconds to wait for another person whose signature is being laid down; that takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,18 @@ class Baselines:
     proposals: Path
     log: Log
     index: Index
+
+    def alone(self, device: DeviceName, wait_seconds: float = SIGNING_WAIT) -> AbstractContextManager[None]:
+        """Be alone with what waits for signatures of this device: two who sign in the same second keep both signatures.
+
+        Raises:
+            RecordError: another held it all the while, and which.
+        """
+        return locked(device_path(self.proposals.parent / ".locks/proposed", device, ".lock"), wait_seconds)
+
+    @property
+    def withdrawals(self) -> Withdrawals:
+        return Withdrawals(self.proposals, self.log, self.index)
 
     def propose(self, device: DeviceName, envelope: bytes) -> Path:
         """Put a proposal where its signers find it, replacing an earlier one; gives the path.
@@ -71,23 +88,13 @@ class Baselines:
         found = self.index.highest(device)
         return Accepted(found.serial, found.sha256) if found else None
 
-    def withdrawal(self, device: DeviceName, digest: str) -> bytes | None:
-        """The newest withdrawal in the log of the baseline with this digest, on nobody's word yet; None: there is none.
+    def entry(self, sha256: str) -> tuple[int, bytes] | None:
+        """The entry of the log with this digest, its number and its envelope; None: there is none.
 
         Raises:
             TrustError: the log is not what it was.
         """
-        found = (envelope for row, envelope in self.index.entries(WITHDRAWAL.word, device) if row.names == digest)
-        return next(found, None)
-
-    def envelope_of(self, sha256: str) -> bytes | None:
-        """The entry of the log with this digest; None: there is none.
-
-        Raises:
-            TrustError: the log is not what it was.
-        """
-        found = self.index.entry(sha256)
-        return found[1] if found else None
+        return self.index.entry(sha256)
 
     def devices(self) -> tuple[DeviceName, ...]:
         """Every device of which a baseline was ever accepted, sorted.

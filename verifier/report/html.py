@@ -50,7 +50,7 @@ def html_view(signed: SignedReport) -> str:
         "report.html",
         signed=signed,
         report=report,
-        said=words.VERDICTS[report.verdict],
+        said=words.said(report),
         levels=words.levels(report),
         masked=sum(item.masked for item in report.items),
         differing=_groups(differing),

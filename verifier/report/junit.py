@@ -20,7 +20,7 @@ def junit_view(signed: SignedReport) -> str:
     cases = list(_cases(report))
     failures, errors = (sum(f"<{what} " in case for case in cases) for what in ("failure", "error"))
     if report.verdict is not Verdict.MATCH and not failures + errors:
-        cases.append(_case(report, "verdict", _problem("error", words.VERDICTS[report.verdict].headline, report.notes)))
+        cases.append(_case(report, "verdict", _problem("error", words.said(report).headline, report.notes)))
         errors += 1
     seconds = (report.ended - report.started).total_seconds()
     head = (

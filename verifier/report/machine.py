@@ -21,7 +21,7 @@ def document(signed: SignedReport) -> dict[str, Any]:
         "report": to_json(report),
         "record": {"sequence": signed.sequence, "sha256": signed.sha256, "signers": list(signed.signers)},
         "exit_code": exit_code([report.verdict]),
-        "headline": f"{words.VERDICTS[report.verdict].headline}: {words.coverage(report.coverage)}",
+        "headline": f"{words.said(report).headline}: {words.coverage(report.coverage)}",
         "drifts_in_words": [phrase(drift) for drift in report.drifts],
         "techniques": [_technique(technique(drift)) for drift in report.drifts],
         "verify": list(words.how_to_verify(signed)),

@@ -94,7 +94,7 @@ def _lines(signed: SignedReport) -> Iterator[Line]:
 
 
 def _head(report: Report) -> Iterator[Line]:
-    yield Line(f"  {words.VERDICTS[report.verdict].headline}")
+    yield Line(f"  {words.said(report).headline}")
     masked, unread = (sum(getattr(item, what) for item in report.items) for what in ("masked", "unread"))
     if masked or unread:
         yield Line(f"  {unread:,} not read, {masked:,} left out by the approved mask", Style.FAINT)

@@ -47,6 +47,19 @@ VERDICTS: Mapping[Verdict, VerdictWords] = {
         "Anything about the device. It was not asked.",
     ),
 }
+NO_MATCH = VerdictWords(
+    "could not tell",
+    "what was compared is as approved, and that is no match: the notes say why",
+    "When it was read, every compared member was equal to the approved baseline.",
+    "That the device matches: what it was compared with has run out, or says too little of it.",
+)
+
+
+def said(report: Report) -> VerdictWords:
+    """What its verdict means, for this report: that all was read and it is no match all the same, has words of its own."""
+    whole = 0 < report.coverage.expected == report.coverage.compared
+    return NO_MATCH if report.verdict is Verdict.UNDETERMINED and whole and not report.drifts else VERDICTS[report.verdict]
+
 
 DRIFT_KINDS: Mapping[DriftKind, str] = {
     DriftKind.CHANGED: "is not as approved",

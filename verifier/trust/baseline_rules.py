@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import DeviceName
+from verifier.model.withdrawal import Withdrawal
 from verifier.trust.verify import Verified
 
 NEVER_BACK = "put the newest approved baseline back; to return to an older state, approve it anew with the next serial"
@@ -29,12 +31,13 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The baseline has run out. It is still compared with; the report says so."""
+    """The baseline has run out. It is still compared with, drift is drift, and nothing is called a match."""
 
     since: datetime
 
     def __str__(self) -> str:
-        return f"the baseline was approved until {self.since:%Y-%m-%d %H:%M} UTC and has run out; have it approved anew"
+        until = f"the baseline was approved until {self.since:%Y-%m-%d %H:%M} UTC and has run out"
+        return f"{until}; until one is approved anew, nothing is called a match"
 
 
 Freshness = Fresh | Stale
@@ -91,6 +94,28 @@ def follows(new: Baseline, device: DeviceName, accepted: Accepted | None) -> Non
             f"the baseline of {device} replaces {new.supersedes[:16]}..., and the newest here is {newest.sha256[:16]}...",
             "it was proposed on top of another baseline; propose it again on top of the newest approved one",
         )
+
+
+def not_withdrawn(baseline: Verified[Baseline], withdrawals: Iterable[Verified[Withdrawal]]) -> None:
+    """Whether its approval still stands. An approval that was taken back never comes back, whatever file is put in its place.
+
+    Raises:
+        TrustError: one of these withdrawals names it: who withdrew it, when, and why.
+    """
+    device = baseline.value.snapshot.device
+    for withdrawal in withdrawals:
+        if (withdrawal.value.device, withdrawal.value.baseline) == (device, baseline.sha256):
+            by, at = ", ".join(withdrawal.signer_names), f"{withdrawal.value.at:%Y-%m-%d %H:%M} UTC"
+            raise TrustError(
+                f"baseline {baseline.value.serial} of {device} was withdrawn by {by}, {at}: {withdrawal.value.reason}",
+                f"propose and approve a new one: crane-verify baseline propose {device} --reason ...",
+            )
+
+
+def overlapping(baseline: Baseline, at: datetime) -> bool:
+    """Whether the baseline it replaces is valid beside it at this time. One that has run out keeps nothing beside it."""
+    running = baseline.staged_until is not None and at <= baseline.staged_until
+    return running and isinstance(freshness(baseline, at), Fresh)
 
 
 def freshness(baseline: Baseline, at: datetime) -> Freshness:

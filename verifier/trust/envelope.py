@@ -86,6 +86,26 @@ def add_signature(envelope: bytes, signer: Signer) -> bytes:
     return (text.removesuffix("]}") + ("," if before.signatures else "") + _signature_text(added) + "]}").encode()
 
 
+def merged(envelopes: Sequence[bytes]) -> bytes:
+    """One envelope with the signatures of several copies: those of the first one in their order, then what the others add.
+
+    Whose signatures they are is not looked at here; one key's second signature over the same is left out.
+
+    Raises:
+        TrustError: one is not an envelope, they do not hold the same payload byte for byte, or the signatures are too many.
+    """
+    found = [opened(each) for each in envelopes]
+    if len({each.payload for each in found}) != 1:
+        raise TrustError("these are not copies of one envelope: what was signed differs", "merge copies of the same proposal")
+    signatures: dict[str | bytes, Signature] = {}
+    for each in (signature for envelope in found for signature in envelope.signatures):
+        signatures.setdefault(each.key_id or each.sig, each)
+    texts = ",".join(_signature_text(each) for each in signatures.values())
+    together = seal(found[0].payload, PAYLOAD_TYPE, ()).removesuffix(b"]}") + f"{texts}]}}".encode()
+    opened(together)
+    return together
+
+
 def opened(envelope: bytes) -> Envelope:
     """What an envelope holds. Nothing is believed yet: `verify` does that.
 
