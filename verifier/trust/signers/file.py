@@ -1,66 +1,89 @@
-"""Private keys in files."""
+"""Private keys in files: OpenSSH's own format, and PEM (PKCS#8) for what OpenSSH does not know."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from verifier.errors import TrustError
-from verifier.trust.keys import MAKE_A_KEY, Algorithm, PublicKey
+from verifier.trust.keys import MAKE_A_KEY, Algorithm, PublicKey, known
+from verifier.trust.signers import pkcs8
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
+
+    PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey | MLDSA65PrivateKey
 
 BCRYPT_ROUNDS = 128
-"""About a second per guess of a passphrase. PKCS#8 as `cryptography` writes it takes 2,048 rounds of PBKDF2: far too few."""
+"""About a second per guess of a passphrase."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSigner:
-    """A private key out of a file, held in memory. Neither `repr` nor an error shows it."""
+    """A private key out of a file, held in memory. Neither `repr` nor an error shows it.
 
-    private: Ed25519PrivateKey = field(repr=False)
+    Raises:
+        TrustError: when made, if the key is of an algorithm that is not on the list.
+    """
 
-    @property
-    def public(self) -> PublicKey:
-        raw = self.private.public_key().public_bytes_raw()
-        return PublicKey(Algorithm.ED25519, base64.b64encode(Algorithm.ED25519.spki_prefix + raw).decode())
+    private: PrivateKey = field(repr=False)
+    public: PublicKey = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "public", known(self.private.public_key()))
 
     @property
     def key_id(self) -> str:
         return self.public.key_id
 
     def sign(self, data: bytes) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        if isinstance(self.private, EllipticCurvePrivateKey):
+            return self.private.sign(data, ECDSA(SHA256()))
         return self.private.sign(data)
 
 
-def new_private_key(passphrase: str | None) -> bytes:
-    """A new Ed25519 private key as an OpenSSH file; encrypted when a passphrase is given. None: in the clear, for services.
+def new_private_key(passphrase: str | None, algorithm: Algorithm = Algorithm.ED25519) -> bytes:
+    """A new private key as a file, encrypted when a passphrase is given. None: in the clear, for services.
 
     Raises:
-        TrustError: the passphrase is empty.
+        TrustError: the passphrase is empty, or this machine cannot make such a key.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, KeySerializationEncryption, NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
     if passphrase == "":
         raise TrustError("the passphrase is empty", "give a passphrase of several words")
-    lock: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        lock = PrivateFormat.OpenSSH.encryption_builder().kdf_rounds(BCRYPT_ROUNDS).build(passphrase.encode())
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, lock)
+    match algorithm:
+        case Algorithm.ED25519:
+            return _openssh(Ed25519PrivateKey.generate(), passphrase)
+        case Algorithm.P256:
+            return _openssh(generate_private_key(SECP256R1()), passphrase)
+        case Algorithm.ML_DSA_65:
+            try:
+                return _pem(MLDSA65PrivateKey.generate(), passphrase)
+            except UnsupportedAlgorithm as error:
+                raise TrustError(
+                    f"the cryptography library here was built without {algorithm}", "install the ready-made one from PyPI"
+                ) from error
+        case _:
+            assert_never(algorithm)
 
 
 def load_private_key(data: bytes, passphrase: Callable[[], str]) -> FileSigner:
     """The signer behind a key file: OpenSSH format, or PEM (PKCS#8). The passphrase is asked for only where the file needs one.
 
     Raises:
-        TrustError: not a private key, not Ed25519, or the passphrase does not open it.
+        TrustError: not a private key, not of an algorithm on the list, or the passphrase does not open it.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
     load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in data else load_pem_private_key
@@ -77,6 +100,28 @@ def load_private_key(data: bytes, passphrase: Callable[[], str]) -> FileSigner:
                 ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError("the signing key's file holds no private key that can be read", MAKE_A_KEY) from error
-    if not isinstance(private, Ed25519PrivateKey):
-        raise TrustError("the signing key is not an Ed25519 key", MAKE_A_KEY)
-    return FileSigner(private)
+    return FileSigner(private)  # type: ignore[arg-type]  # of whatever kind it is; FileSigner refuses those that do not count
+
+
+def weakness(data: bytes) -> str:
+    """Why a stolen copy of this key file would soon be opened, in words; empty: it would not, or it has no passphrase at all."""
+    if not pkcs8.quickly_guessed(data):
+        return ""
+    return f"its passphrase is guessed quickly, since each try costs less than {pkcs8.FEWEST:,} rounds of PBKDF2"
+
+
+def _openssh(private: PrivateKey, passphrase: str | None) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, KeySerializationEncryption, NoEncryption, PrivateFormat
+
+    lock: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        lock = PrivateFormat.OpenSSH.encryption_builder().kdf_rounds(BCRYPT_ROUNDS).build(passphrase.encode())
+    return private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, lock)
+
+
+def _pem(private: PrivateKey, passphrase: str | None) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    if passphrase is None:
+        return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pkcs8.encrypted(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), passphrase.encode())
