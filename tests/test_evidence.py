@@ -445,7 +445,7 @@ def test_a_baseline_this_record_never_saw_approved_is_told(port: Port) -> None:
     port.enrol(device)
     assert not [note for note in port.check(device).report.notes if "elsewhere" in note]
     shutil.rmtree(port.workspace.root / "log")
-    (port.workspace.root / "baselines/.accepted.json").unlink()
+    (port.workspace.root / "index.sqlite").unlink()
     assert [note for note in port.check(device).report.notes if note.startswith("baseline 1 came from elsewhere")]
 
 

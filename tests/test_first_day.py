@@ -193,11 +193,12 @@ def test_a_damaged_entry_of_the_record_is_named_where_reports_are_listed(person:
     card(person)
     for _ in range(2):
         person.types("check", "card")
+    person.succeeds("report", "list")
     (entry,) = (person.workspace / "log").rglob("000000000.json")
     entry.write_bytes(entry.read_bytes()[:-9])
     refused = person.types("report", "list")
     assert refused.code == 5
-    assert "entry 0 of the record is damaged" in refused.err
+    assert "entry 0 of the log cannot be read" in refused.err
     assert "crane-verify log verify" in refused.err
 
 

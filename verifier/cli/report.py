@@ -55,10 +55,10 @@ def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) 
     space, policy, now = desk.workspace(ctx), desk.policy(ctx), desk.now()
     inventory = desk.inventory(ctx)
     known = {device.name: device for device in inventory.devices}
-    names = {device.name for device in inventory.select(words)} if words else None
+    names = [device.name for device in inventory.select(words)] if words else []
     newest: set[DeviceName] = set()
     rows = []
-    for each in islice((each for each in reports(space) if names is None or each.report.device in names), most):
+    for each in islice(reports(space, *names), most):
         report = each.report
         device = known.get(report.device) if report.device not in newest else None
         standing = _standing(each, device, policy, now)

@@ -39,19 +39,17 @@ def verified_report(envelope: bytes, policy: Policy) -> Verified[Report]:
     return verify(envelope, REPORT, policy, claimed(envelope, REPORT).ended)
 
 
-def reports(workspace: Workspace, device: DeviceName | None = None) -> Iterator[Found]:
-    """The reports of the record, newest first; of one device, or of all."""
-    log = workspace.log
-    for sequence in range(log.length() - 1, -1, -1):
+def reports(workspace: Workspace, *devices: DeviceName) -> Iterator[Found]:
+    """The reports of the record, newest first; of these devices, or of all.
+
+    Raises:
+        TrustError: the record is not what it was, or one of them is damaged.
+    """
+    for row, envelope in workspace.index.entries(REPORT.word, *devices):
         try:
-            envelope = log.read(sequence)
-            if kind_of(opened(envelope).payload) is not REPORT:
-                continue
-            report = claimed(envelope, REPORT)
+            yield Found(row.sequence, claimed(envelope, REPORT), envelope)
         except TrustError as error:
-            raise TrustError(f"entry {sequence} of the record is damaged: {error}", DAMAGED) from error
-        if device is None or report.device == device:
-            yield Found(sequence, report, envelope)
+            raise TrustError(f"entry {row.sequence} of the record is damaged: {error}", DAMAGED) from error
 
 
 def signed_report(found: Found, policy: Policy) -> SignedReport:

@@ -37,15 +37,12 @@ def is_stale(report: Report, device: Device, now: datetime) -> bool:
 
 
 def last_checked(names: set[DeviceName], workspace: Workspace, policy: Policy, now: datetime) -> dict[DeviceName, datetime]:
-    """When each device was last checked; the record is read backwards until all are found."""
-    found: dict[DeviceName, datetime] = {}
-    if not names:
-        return found
-    for each in reports(workspace):
-        report = each.report
-        if report.device in names and report.device not in found and report.ended <= now and _counts(each, policy):
-            found[report.device] = report.ended
-            if len(found) == len(names):
+    """When each device was last checked."""
+    found = {}
+    for name in names:
+        for each in reports(workspace, name):
+            if each.report.ended <= now and _counts(each, policy):
+                found[name] = each.report.ended
                 break
     return found
 

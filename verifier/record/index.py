@@ -106,17 +106,21 @@ class Index:
         rows = self._ask("WHERE kind = ? GROUP BY site, crane, device", ("baseline",))
         return tuple(sorted(row.device for row in rows if row.device))
 
-    def entries(self, kind: str = "", device: DeviceName | None = None) -> Iterator[tuple[Row, bytes]]:
-        """As `rows`, each with its envelope as it is read from the log now. A row that does not fit its entry is not believed:
-        then the index is made again, once.
+    def entries(self, kind: str = "", *devices: DeviceName) -> Iterator[tuple[Row, bytes]]:
+        """As `rows`, of these devices or of all, each with its envelope as it is read from the log now.
+
+        A row that does not fit its entry is not believed: then the index is made again, once.
 
         Raises:
             TrustError: as `rows`, or the log changes while it is read.
             RecordError: as `rows`.
         """
         below = MOST_ENTRIES
+        one = devices[0] if len(devices) == 1 else None
         for again in (True, False):
-            for row in self._rows_below(below, kind, device):
+            for row in self._rows_below(below, kind, one):
+                if devices and row.device not in devices:
+                    continue
                 envelope = self.log.read(row.sequence)
                 if hashlib.sha256(envelope).hexdigest() != row.sha256 or row_of(row.sequence, envelope) != row:
                     if not again:

@@ -9,14 +9,15 @@ from typing import Any
 
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
-from verifier.model.codec import CodecError, from_json, parse
+from verifier.model.codec import CodecError, from_json
 from verifier.model.device import DeviceName
 from verifier.model.withdrawal import Withdrawal
 from verifier.model.words import Verdict
 from verifier.trust.envelope import opened
-from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL, kind_of, read
+from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL, predicate_of, read
 
 RESTORE = "restore the folder `log` from a copy, and find out who touched it"
+DAMAGED = "`crane-verify log verify` names all that is wrong; keep the folder as it is, and restore from a copy"
 HIGHEST_SERIAL = 2**63 - 1
 """What the index can hold. A port that approves a baseline every second comes nowhere near it."""
 
@@ -52,7 +53,7 @@ def row_of(sequence: int, envelope: bytes) -> Row:
     digest = hashlib.sha256(envelope).hexdigest()
     try:
         payload = opened(envelope).payload
-        kind = kind_of(payload)
+        kind, said = predicate_of(payload)
         if kind is BASELINE:
             baseline: Baseline = read(BASELINE, payload)
             found = Row(
@@ -62,14 +63,13 @@ def row_of(sequence: int, envelope: bytes) -> Row:
             gone: Withdrawal = read(WITHDRAWAL, payload)
             found = Row(sequence, digest, kind.word, gone.device, gone.at, gone.serial, "", gone.baseline)
         else:
-            said = parse(payload)["predicate"]
             device = from_json(DeviceName, _field(said, "device")) if kind is REPORT else None
             verdict = from_json(Verdict, _field(said, "verdict")).value if kind is REPORT else ""
             at = from_json(datetime, _field(said, "ended" if kind is REPORT else "at"))
             found = Row(sequence, digest, kind.word, device, at, 0, verdict)
         _keepable(found)
     except (TrustError, ValueError) as error:
-        raise TrustError(f"entry {sequence} of the log cannot be read: {error}", RESTORE) from error
+        raise TrustError(f"entry {sequence} of the log cannot be read: {error}", DAMAGED) from error
     return found
 
 

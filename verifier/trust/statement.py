@@ -199,10 +199,20 @@ def kind_of(payload: bytes) -> StatementKind[Any]:
     Raises:
         TrustError: it is no statement, or of no kind this version knows.
     """
-    stated = _statement(payload)["predicateType"]
+    return predicate_of(payload)[0]
+
+
+def predicate_of(payload: bytes) -> tuple[StatementKind[Any], Any]:
+    """Which kind a payload claims to be, and its predicate as it came, not yet checked to be one: for who sorts many of them.
+
+    Raises:
+        TrustError: as `kind_of`.
+    """
+    statement = _statement(payload)
+    stated = statement["predicateType"]
     for kind in KINDS:
         if stated == kind.predicate_type:
-            return kind
+            return kind, statement["predicate"]
     raise TrustError(f"a statement of the unknown type {str(stated)[:80]!r}", "a newer crane-verify may know it")
 
 
