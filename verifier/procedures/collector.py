@@ -10,6 +10,7 @@ from verifier.collect.progress import Progress
 from verifier.errors import UsageError
 from verifier.model.device import Device
 from verifier.model.profile import Profile
+from verifier.model.report import WitnessedRef
 from verifier.record.workspace import Workspace
 from verifier.settings.profiles import load_profile
 from verifier.transport.route import Secrets
@@ -37,6 +38,8 @@ class Collector:
     progress: Callable[[Progress], None] = lambda _: None
     any_hour: bool = False
     """Read devices outside their window as well, because a person says that the crane stands."""
+    witnessed: WitnessedRef | None = None
+    """How far the record is witnessed, for the reports of this run."""
 
     def profile(self, device: Device) -> Profile:
         """What to ask this device: the workspace's own profile, else the built-in one of that name."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verifier.errors import CraneVerifyError, RecordError, TrustError, UsageError
 from verifier.model.device import Device
 from verifier.procedures.check import check
 from verifier.procedures.collector import Collector
 from verifier.procedures.recording import take_in
+from verifier.procedures.witnessing import newest_witnessed
 from verifier.report.signed import SignedReport
 
 
@@ -45,6 +46,7 @@ def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> 
     """
     with contextlib.suppress(RecordError, UsageError):  # a full disk or a missing key is said of each report
         take_in(collector)
+    collector = replace(collector, witnessed=newest_witnessed(collector.workspace.log, collector.policy))
     pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device")
     try:
         for done in as_completed([pool.submit(_outcome, device, collector) for device in devices]):

@@ -46,7 +46,7 @@ def recorded(report: Report, signer: Signer, collector: Collector) -> SignedRepo
     signed: list[Verified[Report]] = []
 
     def envelope(previous: str) -> bytes:
-        sealed = seal(written(REPORT, replace(report, previous=previous)), PAYLOAD_TYPE, (signer,))
+        sealed = seal(written(REPORT, replace(report, previous=previous, witnessed=collector.witnessed)), PAYLOAD_TYPE, (signer,))
         # what is told from here on is what stands in the envelope, as anybody else will read it
         signed.append(verify(sealed, REPORT, collector.policy, report.ended))
         return sealed

@@ -8,17 +8,18 @@ from functools import cache
 
 from verifier.errors import RecordError, TrustError
 from verifier.model.report import WitnessedRef
+from verifier.record.files import read_whole
 from verifier.record.log import Log
 from verifier.record.witnessed import Witnessed
 from verifier.trust.log.checkpoint import Checkpoint
 from verifier.trust.log.merkle import Reader, consistency_proof
-from verifier.trust.log.sighting import NOWHERE, Claim, Reach, Sighting, claims, counted, own, reached
+from verifier.trust.log.sighting import NOWHERE, Claim, Reach, Sighting, claims, counted, own_kept, reached
 from verifier.trust.log.witness import follows
 from verifier.trust.policy import WITNESS, Policy
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Watched:
     """How far the history of a record is witnessed."""
 
     entries: int
@@ -26,6 +27,16 @@ class History:
     reach: Reach
     wrong: tuple[str, ...]
     """What speaks against the record, in words."""
+
+    def __str__(self) -> str:
+        left = self.entries - self.reach.size
+        if self.reach.at is None:
+            return f"nobody outside has witnessed the history yet: any of its {left} entries could still vanish" if left else ""
+        since = (
+            f"{left} {'entry' if left == 1 else 'entries'} since then could still vanish" if left else "nothing came since then"
+        )
+        day, by = f"{self.reach.at:%Y-%m-%d}", " and ".join(self.reach.by)
+        return f"history witnessed up to entry {self.reach.size - 1} on {day} by {by}; {since}"
 
 
 def is_watched(policy: Policy) -> bool:
@@ -56,10 +67,10 @@ def sightings(log: Log, policy: Policy) -> tuple[tuple[Sighting, ...], tuple[str
 
 def reach(log: Log, policy: Policy) -> Reach:
     """How far those whom the policy asks for have seen this log. Raises as `sightings`."""
-    return history(log, policy).reach
+    return watched(log, policy).reach
 
 
-def history(log: Log, policy: Policy) -> History:
+def watched(log: Log, policy: Policy) -> Watched:
     """How far the log is witnessed, read from its newest end: older checkpoints are looked at only until the policy is met.
 
     Raises:
@@ -74,7 +85,7 @@ def history(log: Log, policy: Policy) -> History:
         met = reached(counted(found), policy) if seen else met
         if met.size:
             break
-    return History(log.length(), met, tuple(wrong))
+    return Watched(log.length(), met, tuple(wrong))
 
 
 def newest_witnessed(log: Log, policy: Policy) -> WitnessedRef | None:
@@ -89,10 +100,10 @@ def newest_witnessed(log: Log, policy: Policy) -> WitnessedRef | None:
 def _each(log: Log, policy: Policy) -> Iterator[tuple[tuple[Claim, ...], tuple[str, ...]]]:
     """What was seen of each checkpoint that is kept, the largest first."""
     grown_out_of: Callable[[Checkpoint], str] | None = None
-    origin = _origin(log)
+    origin = origin_of(log)
     for kept in kept_in(log).kept():
         try:
-            mine = own(kept, origin, policy)
+            mine = own_kept(kept, origin, policy)
         except TrustError as error:
             yield (), (str(error),)
             continue
@@ -141,9 +152,6 @@ def _proven(old: Checkpoint, today: Checkpoint, read: Reader) -> bool:
         return False
 
 
-def _origin(log: Log) -> str:
+def origin_of(log: Log) -> str:
     """The log's name; of a log that has lost it, any name will do, and the tree's findings say so."""
-    try:
-        return (log.folder / "origin").read_text().removesuffix("\n")
-    except (OSError, ValueError):
-        return ""
+    return (read_whole(log.folder / "origin") or b"").decode(errors="replace").removesuffix("\n")

@@ -43,10 +43,11 @@ def request(old: int, checkpoint: bytes, reader: Callable[[int], Reader]) -> Req
     """What to ask a witness that has seen `old` entries; `reader` gives the hashes of a tree of some size.
 
     Raises:
-        TrustError: the checkpoint is none, or covers fewer entries than the witness has seen.
+        TrustError: the checkpoint is none, or the tree cannot be read.
     """
     size = read_checkpoint(read_note(checkpoint)).size
-    return Request(old, consistency_proof(old, size, reader(size)), checkpoint)
+    # from more entries to fewer there is no proof; the witness will say what that means
+    return Request(old, consistency_proof(old, size, reader(size)) if old <= size else (), checkpoint)
 
 
 def read_request(data: bytes) -> Request:

@@ -80,6 +80,8 @@ class Claim:
     """A sighting whose signature holds. Whether it counts may depend on what others saw."""
 
     sighting: Sighting
+    number: str
+    """Of the witness's key or the authority's certificate: 16 hex digits."""
     stolen: datetime | None = None
     """Since when others may sign with the witness's key; such a one writes whatever time he likes."""
     log_stolen: datetime | None = None
@@ -88,30 +90,36 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A checkpoint that is kept and that a key of this log signed."""
+    """A checkpoint that a key of this log signed."""
 
     checkpoint: Checkpoint
     stolen: datetime | None
     """Since when the key that signed it counts as stolen; None: one signed it that does not."""
 
 
-def own(kept: Kept, origin: str, policy: Policy) -> Own:
-    """What is kept, as a checkpoint of this log.
+def own(signed: bytes, origin: str, policy: Policy) -> Own:
+    """A checkpoint as one of this log.
 
     Raises:
         TrustError: it is none.
     """
     keys = policy.log_keys(even_stolen=True)
+    checkpoint = verified_checkpoint(signed, keys, origin)
+    found = read_note(signed)
+    authors = {key for key in keys if holds(found, checkpoint.origin, (key,))}
+    stolen = [key.compromised_since for key in policy.keys if key.public in authors]
+    return Own(checkpoint, None if None in stolen else max(filter(None, stolen)))
+
+
+def own_kept(kept: Kept, origin: str, policy: Policy) -> Own:
+    """What is kept, as a checkpoint of this log. Raises as `own`."""
     try:
-        checkpoint = verified_checkpoint(kept.checkpoint, keys, origin)
-        if checkpoint.size != kept.size:
-            raise TrustError(f"the checkpoint there covers {checkpoint.size} entries")
+        found = own(kept.checkpoint, origin, policy)
+        if found.checkpoint.size != kept.size:
+            raise TrustError(f"the checkpoint there covers {found.checkpoint.size} entries")
     except TrustError as error:
         raise TrustError(f"{kept.place}: {error}", "keep it, and find out who put it there") from error
-    found = read_note(kept.checkpoint)
-    signed = {key for key in keys if holds(found, checkpoint.origin, (key,))}
-    stolen = [key.compromised_since for key in policy.keys if key.public in signed]
-    return Own(checkpoint, None if None in stolen else max(filter(None, stolen)))
+    return found
 
 
 def claims(kept: Kept, of: Own, policy: Policy) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
@@ -128,23 +136,10 @@ def claims(kept: Kept, of: Own, policy: Policy) -> tuple[tuple[Claim, ...], tupl
             wrong.append(f"{kept.place}: {error}")
     for stamp in kept.stamps:
         try:
-            found += (Claim(each) for each in time_stamped(of.checkpoint, kept.checkpoint, stamp, policy))
+            found += time_stamped(kept.checkpoint, stamp, policy)
         except TrustError as error:
             wrong.append(f"{kept.place}: {error}")
     return tuple(replace(claim, log_stolen=of.stolen) for claim in found), tuple(wrong)
-
-
-def time_stamped(checkpoint: Checkpoint, signed: bytes, stamp: Stamp, policy: Policy) -> tuple[Sighting, ...]:
-    """What a time stamp over a signed checkpoint says, if its number is that of an authority of the policy.
-
-    Raises:
-        TrustError: the stamp does not hold.
-    """
-    return tuple(
-        Sighting(checkpoint.size, checkpoint.root, authority.name, stamped(stamp.response, signed, authority), TIME_STAMP)
-        for authority in policy.time_authorities
-        if stamp.number == number(authority)
-    )
 
 
 def cosigned(checkpoint: bytes, lines: bytes, policy: Policy) -> tuple[Claim, ...]:
@@ -161,8 +156,20 @@ def cosigned(checkpoint: bytes, lines: bytes, policy: Policy) -> tuple[Claim, ..
         key = keys[each.witness.public]
         if not key.refusal(each.at, known_by=each.at):
             sighting = Sighting(found.size, found.root, key.owner, each.at, COSIGNATURE)
-            claims.append(Claim(sighting, stolen=key.compromised_since))
+            claims.append(Claim(sighting, key.public.key_id[:16], stolen=key.compromised_since))
     return tuple(claims)
+
+
+def time_stamped(checkpoint: bytes, stamp: Stamp, policy: Policy) -> tuple[Claim, ...]:
+    """What a time stamp over a signed checkpoint says, if its number is that of an authority of the policy.
+
+    Raises:
+        TrustError: the stamp does not hold.
+    """
+    found = read_checkpoint(read_note(checkpoint))
+    authorities = [each for each in policy.time_authorities if number(each) == stamp.number]
+    times = [(each.name, stamped(stamp.response, checkpoint, each)) for each in authorities]
+    return tuple(Claim(Sighting(found.size, found.root, name, at, TIME_STAMP), stamp.number) for name, at in times)
 
 
 def counted(found: Iterable[Claim]) -> tuple[Sighting, ...]:
@@ -197,7 +204,7 @@ def reached(sightings: Sequence[Sighting], policy: Policy) -> Reach:
     Time stamps fill no seat of a quorum: who stamps does not look at what was there before.
     """
     quorum = next((each for each in policy.quorums if each.statement == CHECKPOINT), None)
-    for size in sorted({each.size for each in sightings}, reverse=True):
+    for size in sorted({each.size for each in sightings if each.size}, reverse=True):
         covering = sorted((each for each in sightings if each.size >= size), key=lambda each: (each.at, each.by))
         for count in range(1, len(covering) + 1):
             last = covering[count - 1]
