@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from verifier.collect import text
 from verifier.collect.asking import Asking, Outcome
+from verifier.collect.form.form import NotOfForm
 from verifier.collect.printable import escaped, printable
 from verifier.errors import BadReply
 from verifier.model.member import shown
 from verifier.model.pattern import matches
-from verifier.model.profile import FileTree, Item, TextRules
+from verifier.model.profile import FileTree, Item
 from verifier.model.snapshot import Disagreement, FileValue, Reading, Unread, Value
 from verifier.model.words import Evidence, FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
@@ -102,12 +104,21 @@ def _value(asking: Asking, entry: FileEntry) -> tuple[Value, Evidence]:
     return value, route if read else Evidence.DEVICE_HASH
 
 
-_NO_TEXT = ("", "", "")
-"""Digest of the normalised text, digest of what is kept, version."""
+@dataclass(frozen=True, slots=True)
+class _AboutText:
+    normal: str = ""
+    """Digest of the normalised text."""
+    kept: str = ""
+    """Digest of what is kept."""
+    version: str = ""
+    masked: int = 0
+    not_normal: str = ""
 
 
-def _file(entry: FileEntry, sha256: str, about_text: tuple[str, str, str]) -> FileValue:
-    normal, kept, version = about_text
+_NO_TEXT = _AboutText()
+
+
+def _file(entry: FileEntry, sha256: str, text: _AboutText) -> FileValue:
     return FileValue(
         entry.type,
         entry.mode,
@@ -116,26 +127,30 @@ def _file(entry: FileEntry, sha256: str, about_text: tuple[str, str, str]) -> Fi
         entry.size,
         printable(entry.target, 4096),
         sha256,
-        normal,
-        kept,
-        version,
+        text.normal,
+        text.kept,
+        text.version,
         entry.mtime,
+        text.masked,
+        text.not_normal,
     )
 
 
-def _text(asking: Asking, entry: FileEntry) -> tuple[str, str, str]:
-    item, content = asking.item, entry.content
-    if content is None or not text.is_text(content, item.text.limit if item.text else VERSION_LIMIT):
-        return _NO_TEXT
+def _text(asking: Asking, entry: FileEntry) -> _AboutText:
+    item, content, member = asking.item, entry.content, shown(entry.path)
+    rules = item.text if item.text and matches(item.text.match, member) else None
+    steps = tuple(rule for rule in rules.normalise if not rule.only or matches(rule.only, member)) if rules else ()
+    limit = item.text.limit if item.text else VERSION_LIMIT
+    if content is None or (why := text.no_text(content, limit)):
+        why = f"not read out whole: longer than {limit:,} bytes, or hashed on the device" if content is None else why
+        return _AboutText(not_normal=why if steps else "")
     version = text.version(item.version, content) if item.version else ""
-    if item.text is None or not matches(item.text.match, shown(entry.path)):
-        return "", "", version
-    normal, kept = _by_rules(item.text, content, asking)
-    return normal, kept, version
-
-
-def _by_rules(rules: TextRules, content: bytes, asking: Asking) -> tuple[str, str]:
-    plain = text.normalised(rules.normalise, content)
-    normal = hashlib.sha256(plain).hexdigest() if rules.normalise else ""
-    kept = asking.keep(text.redacted(rules.redact, plain)) if rules.keep else ""
-    return normal, kept
+    if rules is None:
+        return _AboutText(version=version)
+    try:
+        normal = text.normalised(steps, content)
+    except NotOfForm as error:
+        return _AboutText(version=version, not_normal=str(error))
+    digest = hashlib.sha256(normal.text).hexdigest() if steps else ""
+    kept = asking.keep(text.redacted(rules.redact, normal.text)) if rules.keep else ""
+    return _AboutText(digest, kept, version, normal.masked)

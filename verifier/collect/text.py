@@ -9,6 +9,9 @@ The text is hostile and the regular expressions are a person's, so their cost is
   line could run for minutes. Such a text, one over the profile's limit, and one with NUL bytes (not text, or UTF-16, where a
   pattern for secrets would not find them) is compared by its raw digest alone and never kept.
 
+A step may also be a form (`collect.form`), which takes the whole text apart. A text that is not of the form is compared by its
+raw digest, says so, and is not kept: the patterns for secrets were written for the normalised text.
+
 Private keys in PEM or OpenSSH form are removed from kept text whatever the profile says.
 """
 
@@ -19,6 +22,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from verifier.collect.form.form import Normal, NotOfForm
+from verifier.collect.form.json_text import json_text
+from verifier.collect.form.keys import ini, key_value
+from verifier.collect.form.xml_text import xml_text
 from verifier.errors import UsageError
 from verifier.model.profile import Rule
 
@@ -34,24 +41,39 @@ Lines = Sequence[str]
 
 def is_text(data: bytes, limit: int) -> bool:
     """Can the rules be applied to it within bounds? See the head of this module."""
-    if len(data) > limit or b"\0" in data:
-        return False
-    return sum(len(line) ** 2 for line in data.split(b"\n") if len(line) <= LONGEST_LINE) <= MOST_WORK
+    return not no_text(data, limit)
 
 
-def normalised(rules: Iterable[Rule], data: bytes) -> bytes:
-    """The text after the rules, in their order. Bytes that are not UTF-8 stay as they are.
+def no_text(data: bytes, limit: int) -> str:
+    """Why the rules cannot be applied to it within bounds; empty when they can."""
+    if len(data) > limit:
+        return f"longer than {limit:,} bytes"
+    if b"\0" in data:
+        return "no text: it holds NUL bytes"
+    return "lines so long that a pattern could run for minutes" if _is_hard(data) else ""
+
+
+def normalised(rules: Iterable[Rule], data: bytes) -> Normal:
+    """The text after the rules, in their order, and how much they left out. Bytes that are not UTF-8 stay as they are.
 
     Raises:
+        NotOfForm: it is not of the form that a rule takes apart.
         UsageError: a rule has an unknown name.
     """
-    lines: Lines = _decoded(data).split("\n")
+    masked = 0
     for rule in rules:
-        step = _STEPS.get(rule.name)
-        if step is None:
-            raise UsageError(f"no rule of normalising is called {rule.name!r}", f"write one of {', '.join(_STEPS)}")
-        lines = step(lines, rule.pattern)
-    return _encoded("\n".join(lines))
+        if step := _STEPS.get(rule.name):
+            lines, left_out = step(_decoded(data).split("\n"), rule.pattern)
+            data = _encoded("\n".join(lines))
+        elif form := _FORMS.get(rule.name):
+            normal = form(rule, data)
+            data, left_out = normal.text, normal.masked
+            if _is_hard(data):
+                raise NotOfForm("its values are so long that a pattern could run for minutes")
+        else:
+            raise UsageError(f"no rule of normalising is called {rule.name!r}", f"write one of {', '.join(RULES)}")
+        masked += left_out
+    return Normal(data, masked)
 
 
 def redacted(patterns: Iterable[str], data: bytes) -> bytes:
@@ -102,33 +124,43 @@ def _hidden(found: re.Match[str]) -> str:
     return out + text[at:]
 
 
-def _line_ends(lines: Lines, _: str) -> Lines:
-    return re.sub(r"\r\n|\r", "\n", "\n".join(lines)).split("\n")
+def _is_hard(data: bytes) -> bool:
+    return sum(len(line) ** 2 for line in data.split(b"\n") if len(line) <= LONGEST_LINE) > MOST_WORK
 
 
-def _trailing_space(lines: Lines, _: str) -> Lines:
-    return [line.rstrip(" \t\r") + ("\r" if line.endswith("\r") else "") for line in lines]
+Step = Callable[[Lines, str], tuple[Lines, int]]
+"""Lines and a pattern to lines, and of how many of them something was left out for good."""
 
 
-def _sort_lines(lines: Lines, _: str) -> Lines:
+def _line_ends(lines: Lines, _: str) -> tuple[Lines, int]:
+    return re.sub(r"\r\n|\r", "\n", "\n".join(lines)).split("\n"), 0
+
+
+def _trailing_space(lines: Lines, _: str) -> tuple[Lines, int]:
+    return [line.rstrip(" \t\r") + ("\r" if line.endswith("\r") else "") for line in lines], 0
+
+
+def _sort_lines(lines: Lines, _: str) -> tuple[Lines, int]:
     """A missing newline at the end counts as one, or the order of the lines would still show."""
     whole = lines[:-1] if lines[-1] == "" else lines
-    return [*sorted(whole), ""] if whole else [""]
+    return ([*sorted(whole), ""] if whole else [""]), 0
 
 
-def _drop_lines(lines: Lines, pattern: str) -> Lines:
+def _drop_lines(lines: Lines, pattern: str) -> tuple[Lines, int]:
     compiled = _pattern(pattern)
     last = len(lines) - 1
-    return [
+    left = [
         line
         for place, line in enumerate(lines)
         if (place == last and line == "") or len(line) > LONGEST_LINE or not compiled.search(_split_end(line)[0])
-    ] or [""]
+    ]
+    return left or [""], len(lines) - len(left)
 
 
-def _drop_match(lines: Lines, pattern: str) -> Lines:
+def _drop_match(lines: Lines, pattern: str) -> tuple[Lines, int]:
     compiled = _pattern(pattern)
-    return [line if len(line) > LONGEST_LINE else _without(compiled, line) for line in lines]
+    left = [line if len(line) > LONGEST_LINE else _without(compiled, line) for line in lines]
+    return left, sum(before != after for before, after in zip(lines, left, strict=True))
 
 
 def _without(pattern: re.Pattern[str], line: str) -> str:
@@ -136,14 +168,20 @@ def _without(pattern: re.Pattern[str], line: str) -> str:
     return pattern.sub("", body) + end
 
 
-_STEPS: Final[dict[str, Callable[[Lines, str], Lines]]] = {
+_STEPS: Final[dict[str, Step]] = {
     "line-ends": _line_ends,
     "trailing-space": _trailing_space,
     "sort-lines": _sort_lines,
     "drop-lines": _drop_lines,
     "drop-match": _drop_match,
 }
-RULES: Final = tuple(_STEPS)
+_FORMS: Final[dict[str, Callable[[Rule, bytes], Normal]]] = {
+    "key-value": lambda rule, data: key_value(data, rule.separator or "=", rule.mask, rule.no_comments),
+    "ini": lambda rule, data: ini(data, rule.separator or "=", rule.mask, rule.no_comments),
+    "json": lambda rule, data: json_text(data, rule.mask),
+    "xml": lambda rule, data: xml_text(data, rule.mask, rule.no_comments),
+}
+RULES: Final = (*_STEPS, *_FORMS)
 """The names a profile may write."""
 
 

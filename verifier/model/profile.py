@@ -184,10 +184,19 @@ Ask = FileTree | Facts | Parameters | Registers | Identification | ServerId | Fi
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One step of normalising: `line-ends`, `trailing-space`, `sort-lines`, or `drop-lines`, `drop-match` with a pattern."""
+    """One step of normalising: `line-ends`, `trailing-space`, `sort-lines`; `drop-lines`, `drop-match` with a pattern; or a form,
+    `key-value`, `ini`, `json`, `xml`, with what of it is not compared."""
 
     name: str
     pattern: str = ""
+    only: tuple[str, ...] = ()
+    """Patterns of the members it is for; empty: every text of the item."""
+    mask: tuple[str, ...] = ()
+    """Places in a form, each of one value, whose values are not compared: `uptime`, `[status] uptime`, `/status/uptime`."""
+    separator: str = ""
+    """Between a key and its value; empty: `=`."""
+    no_comments: bool = False
+    """Comments of a form are not compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ class FileValue:
     """What the profile's version pattern found."""
     mtime: int = 0
     """Seconds since 1970, as the device says. Recorded, not compared."""
+    masked: int = 0
+    """Values, comments, lines and parts of lines that the profile's rules left out of the normalised text."""
+    not_normal: str = ""
+    """Why the profile's rules could not be applied, so that the raw bytes are compared; empty: they were, or there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Kinds of value that pick paths and text on a device: paths, patterns of members, regular expressions, steps of normalising."""
+"""Kinds of value that pick paths and text on a device: paths, patterns of members, regular expressions."""
 
 from __future__ import annotations
 
@@ -6,28 +6,14 @@ import re
 from typing import Annotated
 
 from verifier.model import member
-from verifier.model.profile import Rule
 from verifier.settings.backtracking import runs_away
 from verifier.settings.fields import as_field, text_of
 
 LONGEST_EXPRESSION = 500
-_STEPS = ("line-ends", "trailing-space", "sort-lines")
-_STEPS_WITH_PATTERN = ("drop-lines", "drop-match")
 
 
-def _step(value: object) -> Rule:
-    """`line-ends`, or `{drop-lines: "^# generated"}`."""
-    if isinstance(value, str) and value in _STEPS:
-        return Rule(value)
-    if isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))) in _STEPS_WITH_PATTERN:
-        return Rule(name, _expression(value[name]))
-    raise ValueError(
-        "not a step of normalising",
-        f'write {", ".join(_STEPS)}, {{drop-lines: "^# generated"}} or {{drop-match: "generated at .*"}}',
-    )
-
-
-def _expression(value: object) -> str:
+def expression(value: object) -> str:
+    """A regular expression that cannot run away, and does not fit everything."""
     text = text_of(value, '"^# generated"')
     if len(text) > LONGEST_EXPRESSION:
         raise ValueError(f"a regular expression of more than {LONGEST_EXPRESSION} characters", "split it into several")
@@ -49,7 +35,7 @@ def _expression(value: object) -> str:
 
 
 def _version_expression(value: object) -> str:
-    text = _expression(value)
+    text = expression(value)
     if re.compile(text).groups != 1:
         raise ValueError(
             "a version pattern needs exactly one group", 'put the version itself in round brackets, like "FIRMWARE=(\\\\S+)"'
@@ -68,7 +54,8 @@ def _device_path(value: object) -> str:
     return _printable(text)
 
 
-def _pattern(value: object) -> str:
+def member_pattern(value: object) -> str:
+    """A pattern of members, in the printable form of paths."""
     text = text_of(value, '"/var/log/**"')
     if not text:
         raise ValueError("an empty pattern", 'write a path, with `*` for names and `**` for folders, like "/etc/**/*.bak"')
@@ -88,20 +75,7 @@ def _printable(text: str) -> str:
     return text
 
 
-Expression = Annotated[str, *as_field(_expression, type="string", format="regex", maxLength=LONGEST_EXPRESSION)]
+Expression = Annotated[str, *as_field(expression, type="string", format="regex", maxLength=LONGEST_EXPRESSION)]
 VersionExpression = Annotated[str, *as_field(_version_expression, type="string", format="regex", maxLength=LONGEST_EXPRESSION)]
 DevicePath = Annotated[str, *as_field(_device_path, type="string", pattern="^/")]
-MemberPattern = Annotated[str, *as_field(_pattern, type="string", minLength=1)]
-NormaliseStep = Annotated[
-    Rule,
-    *as_field(
-        _step,
-        oneOf=[
-            {"enum": list(_STEPS)},
-            *(
-                {"type": "object", "properties": {name: {"type": "string"}}, "required": [name], "additionalProperties": False}
-                for name in _STEPS_WITH_PATTERN
-            ),
-        ],
-    ),
-]
+MemberPattern = Annotated[str, *as_field(member_pattern, type="string", minLength=1)]

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, model_validator
 from verifier.model.profile import Fifo, IdentificationLevel, NumberType, Parameter, Proof, Topic, WordOrder
 from verifier.model.words import Criticality, Kind, Maturity, Table
 from verifier.settings.fields import DecimalText, Label, Line, Name, Size
-from verifier.settings.pattern import DevicePath, Expression, MemberPattern, NormaliseStep, VersionExpression
+from verifier.settings.normalise import NormaliseStep
+from verifier.settings.pattern import DevicePath, Expression, MemberPattern, VersionExpression
 from verifier.settings.shape import Shape
 
 ASKS = ("files", "facts", "parameters", "registers", "identification", "server_id", "file_records", "fifo")
@@ -35,6 +36,7 @@ class TextShape(Shape):
     match: Annotated[tuple[MemberPattern, ...], Field(min_length=1)]
     """Which members are text."""
     normalise: tuple[NormaliseStep, ...] = ()
+    """In their order: line-ends, trailing-space, sort-lines, drop-lines, drop-match, or a form: key-value, ini, json, xml."""
     redact: tuple[Expression, ...] = ()
     """Secrets: each group, or the whole match, is replaced before anything is stored or shown. One line at a time."""
     keep: bool = False
