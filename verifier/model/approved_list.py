@@ -17,6 +17,8 @@ class Standing(StrEnum):
     APPROVED = "approved"
     NOT_COMPARED = "approved, not compared"
     """The signed mask names it: it moves by itself, and what the baseline holds of it binds nobody."""
+    RUN_OUT = "approval has run out"
+    """It was approved until a time that has passed, by its baseline or by the policy."""
     NOT_READ = "not read"
     TWO_ANSWERS = "two answers"
     NOT_ASKED = "not asked"
@@ -46,6 +48,8 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class ApprovedDevice:
+    """A device as one baseline approves it. While an update is under way two are valid, and it stands in the list twice."""
+
     device: DeviceName
     origin: Origin
     profile: str
@@ -57,7 +61,7 @@ class ApprovedDevice:
     proposed: datetime
     not_after: datetime | None
     run_out: bool
-    """The baseline was approved until a time that has passed."""
+    """The baseline, or the policy, was signed until a time that has passed."""
     notes: tuple[str, ...]
     components: tuple[Component, ...]
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, assert_never
 
-from verifier.model.approved_list import ApprovedDevice, ApprovedList, Component, NotApproved
+from verifier.model.approved_list import ApprovedDevice, ApprovedList, Component, NotApproved, Standing
 from verifier.model.codec import time_text, to_json
 from verifier.model.device import DeviceName
 from verifier.model.origin import Origin
@@ -21,7 +21,6 @@ ABOUT = (
 )
 NOT_APPROVED = "no approved baseline"
 """The standing of a device that is in the list with a reason in place of its components."""
-NO_COMPONENT = ("approved", *[""] * 9)
 LONGEST = 32_000
 """Characters of a cell; a spreadsheet holds 32,767."""
 HEAD = (
@@ -48,7 +47,7 @@ def rows(of: ApprovedList) -> Iterator[tuple[str, ...]]:
         match device:
             case NotApproved():
                 note = f"{device.why}; {device.hint}" if device.hint else device.why
-                yield (*where, NOT_APPROVED, *[""] * (len(HEAD) - len(where) - 3), note, of.marking)
+                yield (*where, standing(device), *[""] * (len(HEAD) - len(where) - 3), note, of.marking)
             case ApprovedDevice():
                 baseline = (
                     *(str(device.serial), device.sha256, time_text(device.proposed)),
@@ -56,10 +55,22 @@ def rows(of: ApprovedList) -> Iterator[tuple[str, ...]]:
                     *("; ".join(device.notes), of.marking),
                 )
                 # a device without a component has a line all the same: its note says why
-                for cells in map(_component, device.components) if device.components else (NO_COMPONENT,):
+                nothing = (standing(device), *[""] * 9)
+                for cells in map(_component, device.components) if device.components else (nothing,):
                     yield (*where, *cells, *baseline)
             case _:
                 assert_never(device)
+
+
+def standing(device: ApprovedDevice | NotApproved) -> str:
+    """How a device as a whole stands."""
+    match device:
+        case NotApproved():
+            return NOT_APPROVED
+        case ApprovedDevice(run_out=run_out):
+            return Standing.RUN_OUT if run_out else Standing.APPROVED
+        case _:
+            assert_never(device)
 
 
 def _where(device: DeviceName, origin: Origin) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from verifier.model.approved_list import ApprovedDevice, ApprovedList, Component
 from verifier.model.codec import time_text
 from verifier.model.origin import Origin
 from verifier.model.words import Kind
-from verifier.report.approved_list import ABOUT, NOT_APPROVED
+from verifier.report.approved_list import ABOUT, standing
 from verifier.report.machine import json_text
 
 Node = dict[str, Any]
@@ -65,16 +65,15 @@ def _device(device: ApprovedDevice | NotApproved) -> Node:
     origin = device.origin
     stated = (
         *(("make", origin.make), ("model", origin.model), ("serial-number", origin.serial)),
-        *(("country-of-origin", origin.country), ("profile", device.profile)),
+        *(("country-of-origin", origin.country), ("profile", device.profile), ("standing", standing(device))),
     )
     match device:
         case NotApproved():
-            node["properties"] = _properties(*stated, ("standing", NOT_APPROVED), ("why", device.why), ("hint", device.hint))
+            node["properties"] = _properties(*stated, ("why", device.why), ("hint", device.hint))
         case ApprovedDevice():
             node["components"] = [_component(component, _ref(device)) for component in device.components]
             node["properties"] = _properties(
                 *stated,
-                ("standing", Standing.APPROVED),
                 ("baseline:serial", str(device.serial)),
                 ("baseline:sha256", device.sha256),
                 ("baseline:proposed", time_text(device.proposed)),
@@ -131,4 +130,6 @@ def _properties(*named: tuple[str, str]) -> list[Node]:
 
 
 def _ref(device: ApprovedDevice | NotApproved) -> str:
-    return quote(str(device.device), safe="/")
+    """The device, and the serial of the baseline, since two may be valid beside each other."""
+    named = quote(str(device.device), safe="/")
+    return named if isinstance(device, NotApproved) else f"{named}@{device.serial}"
