@@ -138,7 +138,7 @@ def person(tmp_path: Path, approved: Path) -> Person:
 def record(person: Person) -> dict[int, Report]:
     """The reports of the record by number, after making sure that it holds."""
     space = Workspace(person.workspace)
-    audit = audit_log(space, space.policy())
+    audit = audit_log(space, space.trusted())
     assert audit.findings == ()
     found = {each.sequence: each.report for each in reports(space)}
     assert set(found) == set(range(3, audit.entries)), "three baselines, then reports only"
@@ -219,7 +219,7 @@ def test_killed_while_approving_a_baseline_is_in_force_or_waits(person: Person) 
         assert types(person, "baseline", "propose", "card", "--reason", f"update {serial}").code == 0
         starts(person, "baseline", "approve", "card", "--yes").killed_after(chance.uniform(0, 0.05))
         space = Workspace(person.workspace)
-        assert audit_log(space, space.policy()).findings == ()
+        assert audit_log(space, space.trusted()).findings == ()
         shown = types(person, "baseline", "show", "card")
         in_force = f"serial {serial}" in shown.out
         assert in_force or f"serial {serial - 1}" in shown.out, shown

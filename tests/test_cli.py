@@ -622,7 +622,7 @@ def test_a_reader_that_goes_away_is_no_fault_and_stops_no_check(enrolled: Desk) 
         assert process.returncode == 1, command
         if command[0] == "check":
             assert len(list(reports(space))) == before + 2, "the second device was checked although nobody read of the first"
-    assert audit_log(space, space.policy()).findings == ()
+    assert audit_log(space, space.trusted()).findings == ()
 
 
 def silent_station() -> tuple[int, subprocess.Popen[bytes]]:
@@ -665,5 +665,5 @@ def test_a_check_that_is_stopped_leaves_at_once_and_nothing_half_done(enrolled: 
         assert process.returncode == -number
     space = Workspace(enrolled.workspace)
     assert [str(each.report.device) for each in reports(space)] == ["terminal-2/STS-01/card"]
-    assert audit_log(space, space.policy()).findings == ()
+    assert audit_log(space, space.trusted()).findings == ()
     assert list(enrolled.workspace.rglob("*.partial")) == []

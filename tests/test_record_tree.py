@@ -28,8 +28,10 @@ from verifier.trust.log.leaf import leaf
 from verifier.trust.log.merkle import leaf_hash
 from verifier.trust.log.proof import proven, read_proof
 from verifier.trust.log.tiles import Growth, bundle, unbundled
+from verifier.trust.roots import Trusted
 
 KEYS = (COLLECTOR.public,)
+UNSIGNED = Trusted(POLICY, "", 0, ())
 BEFORE_THE_TREE = Path(__file__).parent / "records" / "before-the-tree"
 
 
@@ -280,10 +282,10 @@ def test_a_record_from_before_the_tree_still_verifies_and_is_taken_in(tmp_path: 
     shutil.copytree(BEFORE_THE_TREE, tmp_path / "record")
     workspace = Workspace(tmp_path / "record")
     before = {name: (workspace.root / name).read_bytes() for name in files(workspace.root)}
-    audit = audit_log(workspace, POLICY)
+    audit = audit_log(workspace, UNSIGNED)
     assert (audit.entries, audit.covered, audit.findings) == (5, 0, ())
     workspace.log.append(sealed_report, COLLECTOR, POLICY.log_keys())
-    audit = audit_log(workspace, POLICY)
+    audit = audit_log(workspace, UNSIGNED)
     assert (audit.entries, audit.covered, audit.findings) == (6, 6, ())
     assert before.items() <= {name: (workspace.root / name).read_bytes() for name in files(workspace.root)}.items()
     for sequence in range(6):
@@ -525,11 +527,11 @@ def test_the_audit_says_what_is_covered_and_remembers(tmp_path: Path) -> None:
     workspace.log.append(sealed_report, COLLECTOR)
     workspace.log.append(sealed_report)
     (tmp_path / ".remembered-checkpoint").unlink()
-    audit = audit_log(workspace, POLICY, [old])
+    audit = audit_log(workspace, UNSIGNED, [old])
     assert (audit.entries, audit.covered, audit.findings) == (3, 2, ())
     assert workspace.log.tree.remembered() == verified_checkpoint((tmp_path / "log" / "checkpoint").read_bytes(), KEYS)
     place(workspace.log, 0).write_bytes(b"junk")
-    assert audit_log(workspace, POLICY, tree_only=True).findings == ()
-    assert any("entry 0" in finding for finding in audit_log(workspace, POLICY).findings)
+    assert audit_log(workspace, UNSIGNED, tree_only=True).findings == ()
+    assert any("entry 0" in finding for finding in audit_log(workspace, UNSIGNED).findings)
     with pytest.raises(TrustError, match="no key that may sign"):
-        audit_log(workspace, POLICY, [sign_checkpoint(Checkpoint("x", 1, bytes(32)), STRANGER)])
+        audit_log(workspace, UNSIGNED, [sign_checkpoint(Checkpoint("x", 1, bytes(32)), STRANGER)])

@@ -9,11 +9,14 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
+from verifier.cli.evidence import bounds_document
 from verifier.cli.output import json_option, local, print_json, say, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.device import Device, DeviceName
-from verifier.procedures.audit import Found, report_at, reports, signed_report, verified_report
+from verifier.model.report import Report
+from verifier.procedures.audit import Found, past, report_at, reports, signed_report, verified_report
 from verifier.procedures.due import is_stale
+from verifier.procedures.history import History, examined
 from verifier.record.files import read_whole, write_whole
 from verifier.report.html import fleet_view
 from verifier.report.machine import document
@@ -21,9 +24,10 @@ from verifier.report.signed import NotReported, SignedReport
 from verifier.report.text import text_lines
 from verifier.report.views import VIEWS
 from verifier.report.words import coverage
-from verifier.trust.policy import Policy
+from verifier.trust.verify import Verified
 
 ENVELOPE = ".dsse.json"
+LOOK = "`crane-verify log verify` says what else is wrong; keep the folder as it is"
 NOT_GENUINE = "not genuine"
 """What stands in place of a verdict that nobody trusted has signed."""
 
@@ -52,7 +56,7 @@ def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) 
     Example:
       crane-verify report list STS-01
     """
-    space, policy, now = desk.workspace(ctx), desk.policy(ctx), desk.now()
+    space, history, now = desk.workspace(ctx), _history(ctx), desk.now()
     inventory = desk.inventory(ctx)
     known = {device.name: device for device in inventory.devices}
     names = [device.name for device in inventory.select(words)] if words else []
@@ -61,7 +65,7 @@ def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) 
     for each in islice(reports(space, *names), most):
         report = each.report
         device = known.get(report.device) if report.device not in newest else None
-        standing = _standing(each, device, policy, now)
+        standing = _standing(each, device, history, now)
         if standing != NOT_GENUINE:
             newest.add(report.device)
         rows.append((str(each.sequence), local(report.ended), str(report.device), standing, coverage(report.coverage)))
@@ -71,10 +75,10 @@ def list_(ctx: click.Context, words: tuple[str, ...], most: int, as_json: bool) 
     table(("number", "ended", "device", "verdict", "coverage"), rows)
 
 
-def _standing(found: Found, device: Device | None, policy: Policy, now: datetime) -> str:
+def _standing(found: Found, device: Device | None, history: History, now: datetime) -> str:
     """The verdict in a word. `device`, where this is its newest report: then it may be stale."""
     try:
-        report = verified_report(found.envelope, policy).value
+        report = signed_report(found, history).report
     except TrustError:
         return NOT_GENUINE
     return f"{report.verdict}, stale" if device and is_stale(report, device, now) else str(report.verdict)
@@ -91,7 +95,7 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
     Example:
       crane-verify report show STS-01/controller
     """
-    found = signed_report(_one(ctx, which), desk.policy(ctx))
+    found = signed_report(_one(ctx, which), _history(ctx))
     if as_json:
         print_json(document(found))
         return
@@ -104,7 +108,9 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, which: str, as_json: bool) -> None:
-    """Check the signatures of a report of the record, or of an exported envelope. Leaves with 5 if they do not hold.
+    """Check the signatures of a report of the record, or of an exported envelope, and say what is known of when it was made.
+
+    Leaves with 5 if something does not hold.
 
     \b
     Example:
@@ -112,23 +118,51 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
       crane-verify report verify report.dsse.json
     """
     # a number is an entry of the record, whatever lies in this folder
-    is_file = not which.isdigit() and Path(which).is_file()
-    envelope = read_whole(Path(which).resolve()) if is_file else _one(ctx, which).envelope
-    if is_file and b'"payloadType"' not in (envelope or b""):
+    if not which.isdigit() and Path(which).is_file():
+        _verify_file(ctx, Path(which), as_json)
+    else:
+        _verify_entry(ctx, which, as_json)
+
+
+def _verify_entry(ctx: click.Context, which: str, as_json: bool) -> None:
+    found, history = _one(ctx, which), _history(ctx)
+    entry = examined(found.envelope, found.sequence, history)
+    if entry.doubts:
+        raise TrustError(f"the signatures of entry {entry.sequence} hold, and it {'; it '.join(entry.doubts)}", LOOK)
+    if as_json:
+        print_json(_verified_document(entry.verified) | {"sequence": entry.sequence, **bounds_document(entry.bounds)})
+        return
+    _tell_verified(entry.verified)
+    tell(str(entry.bounds))
+    if history.faults:
+        tell("the record around it does not hold: `crane-verify log verify` says why", fg="yellow")
+    tell("This proves who signed, and that nothing was changed since; not that the device told the truth.")
+
+
+def _verify_file(ctx: click.Context, path: Path, as_json: bool) -> None:
+    envelope = read_whole(path.resolve()) or b""
+    if b'"payloadType"' not in envelope:
         raise TrustError(
-            f"{which} carries no signature: it is a view of a report, or something else",
+            f"{path} carries no signature: it is a view of a report, or something else",
             "write the signed one: crane-verify report export NUMBER --output report.dsse.json",
         )
-    verified = verified_report(envelope or b"", desk.policy(ctx))
-    report = verified.value
+    verified = verified_report(envelope, desk.policy(ctx))
     if as_json:
-        print_json(
-            {"device": str(report.device), "verdict": report.verdict, "sha256": verified.sha256, "signers": verified.signer_names}
-        )
+        print_json(_verified_document(verified))
         return
+    _tell_verified(verified)
+    tell("This proves who signed, and that nothing was changed since; not when, and not that the device told the truth.")
+
+
+def _verified_document(verified: Verified[Report]) -> dict[str, object]:
+    report = verified.value
+    return {"device": str(report.device), "verdict": report.verdict, "sha256": verified.sha256, "signers": verified.signer_names}
+
+
+def _tell_verified(verified: Verified[Report]) -> None:
+    report = verified.value
     tell(f"genuine: {report.device}, {report.verdict}, {local(report.ended)}", fg="green")
     tell(f"signed by {', '.join(verified.signer_names)}, sha256 {verified.sha256}")
-    tell("This proves who signed, and that nothing was changed since; not when, and not that the device told the truth.")
 
 
 @command.command()
@@ -157,7 +191,7 @@ def export(ctx: click.Context, which: str, named: str | None, output: Path) -> N
     if view == "envelope":
         _write(output, found.envelope)
         return
-    _write(output, VIEWS[view].render(signed_report(found, desk.policy(ctx))).encode())
+    _write(output, VIEWS[view].render(signed_report(found, _history(ctx))).encode())
 
 
 def view_for(name: str) -> str:
@@ -168,7 +202,7 @@ def view_for(name: str) -> str:
 
 
 def _export_group(ctx: click.Context, which: str, output: Path) -> None:
-    policy, space = desk.policy(ctx), desk.workspace(ctx)
+    history, space = _history(ctx), desk.workspace(ctx)
     signed: list[SignedReport] = []
     without: list[NotReported] = []
     stale: set[DeviceName] = set()
@@ -177,7 +211,7 @@ def _export_group(ctx: click.Context, which: str, output: Path) -> None:
         if newest is None:
             without.append(NotReported(str(device.name), "never checked"))
             continue
-        signed.append(signed_report(newest, policy))
+        signed.append(signed_report(newest, history))
         if is_stale(newest.report, device, desk.now()):
             stale.add(device.name)
     for each in signed:
@@ -199,6 +233,12 @@ def _one(ctx: click.Context, which: str) -> Found:
     if newest is None:
         raise UsageError(f"{device.name} was never checked", f"check it with `crane-verify check {device.name}`")
     return newest
+
+
+def _history(ctx: click.Context) -> History:
+    """By what the reports of the record are judged."""
+    space = desk.workspace(ctx)
+    return past(space, space.trusted())
 
 
 def _is_group(ctx: click.Context, which: str) -> bool:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from verifier.errors import RecordError, TrustError, UsageError
 from verifier.model.device import DeviceName
 from verifier.model.report import Report
+from verifier.procedures.chronicle import Chronicle, Silence
+from verifier.procedures.history import History, judged, policy_entries, read_history
 from verifier.record.workspace import Workspace
 from verifier.report.signed import SignedReport
 from verifier.trust.envelope import opened
 from verifier.trust.log.checkpoint import verified_checkpoint
+from verifier.trust.log.sighting import Reach, reached
 from verifier.trust.policy import Policy
-from verifier.trust.statement import BASELINE, REPORT, kind_of
+from verifier.trust.roots import Trusted
+from verifier.trust.statement import POLICY, REPORT, kind_of
 from verifier.trust.verify import Verified, claimed, verify
 
 DAMAGED = "`crane-verify log verify` names all that is wrong; keep the folder as it is, and restore from a copy"
@@ -29,9 +33,7 @@ class Found:
 
 
 def verified_report(envelope: bytes, policy: Policy) -> Verified[Report]:
-    """A report whose signatures hold, at the time it says it was made.
-
-    That time is the collector's own claim; a witness or a time stamp would make it more.
+    """A report that stands alone, outside any record: its signatures hold, at the time it says it was made, which is a claim.
 
     Raises:
         TrustError: they do not, or it is no report.
@@ -52,13 +54,13 @@ def reports(workspace: Workspace, *devices: DeviceName) -> Iterator[Found]:
             raise TrustError(f"entry {row.sequence} of the record is damaged: {error}", DAMAGED) from error
 
 
-def signed_report(found: Found, policy: Policy) -> SignedReport:
-    """A report of the record, its signatures checked.
+def signed_report(found: Found, history: History) -> SignedReport:
+    """A report of the record, its signatures checked by the policy of its place.
 
     Raises:
         TrustError: they do not hold.
     """
-    verified = verified_report(found.envelope, policy)
+    verified = judged(found.envelope, found.sequence, history)
     return SignedReport(verified.value, verified.sha256, found.sequence, verified.signer_names)
 
 
@@ -76,6 +78,17 @@ def report_at(sequence: int, workspace: Workspace) -> Found:
     return Found(sequence, claimed(envelope, REPORT), envelope)
 
 
+def past(workspace: Workspace, trusted: Trusted) -> History:
+    """What is needed to judge single entries of the record.
+
+    Raises:
+        TrustError: the record is not what it was.
+        RecordError: the disk refused.
+    """
+    rows = [row.sequence for row in workspace.index.rows(POLICY.word)]
+    return read_history(workspace.log, trusted, reversed(rows))
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     entries: int
@@ -83,10 +96,16 @@ class Audit:
     """By a checkpoint; the ones after it wait for the next."""
     findings: tuple[str, ...]
     """Everything that is wrong with the record, in words."""
+    reach: Reach
+    """How far those outside have seen it."""
+    silences: tuple[Silence, ...] = ()
+    elsewhere: int = 0
+    """Reports that were compared with a baseline which is not in the record before them."""
 
 
-def audit_log(workspace: Workspace, policy: Policy, older: Sequence[bytes] = (), tree_only: bool = False) -> Audit:
-    """Whether the record holds: the tree, its checkpoint and each entry, and that it grew out of these older checkpoints.
+def audit_log(workspace: Workspace, trusted: Trusted, older: Sequence[bytes] = (), tree_only: bool = False) -> Audit:
+    """Whether the record holds: the tree, its checkpoint and each entry at its place, and that it grew out of these older
+    checkpoints, and of all that were ever shown to somebody outside.
 
     When nothing is wrong this machine remembers the checkpoint, so that a log that is ever shorter is noticed.
 
@@ -94,12 +113,16 @@ def audit_log(workspace: Workspace, policy: Policy, older: Sequence[bytes] = (),
         TrustError: an older checkpoint is none, or nobody who may signed it.
         RecordError: the disk refused.
     """
-    log, keys = workspace.log, policy.log_keys()
+    log = workspace.log
+    history = read_history(log, trusted, policy_entries(log, trusted.policy.log_keys()))
+    keys = history.everybody.log_keys()
     before = tuple(verified_checkpoint(each, keys) for each in older)
     wrong = [str(finding) for finding in log.verify(keys, before, entries=not tree_only)]
+    wrong += history.faults
+    chronicle = Chronicle(history)
     for sequence in range(0 if tree_only else log.length()):
         try:
-            _verify_entry(log.read(sequence), policy)
+            wrong += (f"entry {sequence}: {doubt}" for doubt in chronicle.take(sequence, log.read(sequence)).doubts)
         except TrustError as error:
             wrong.append(f"entry {sequence}: {error}")
         except RecordError:
@@ -107,7 +130,14 @@ def audit_log(workspace: Workspace, policy: Policy, older: Sequence[bytes] = (),
     signed = log.tree.signed()
     if signed and not wrong:
         log.tree.remember(signed)
-    return Audit(log.length(), log.covered(keys), tuple(wrong))
+    return Audit(
+        log.length(),
+        log.covered(keys),
+        tuple(wrong),
+        reached(history.sightings, history.everybody),
+        tuple(chronicle.silences),
+        sum(chronicle.elsewhere.values()),
+    )
 
 
 def checkpoint_of(workspace: Workspace, policy: Policy) -> bytes:
@@ -121,10 +151,3 @@ def checkpoint_of(workspace: Workspace, policy: Policy) -> bytes:
     if workspace.log.tree.checkpoint(policy.log_keys()) is None or signed is None:
         raise UsageError("the log has no checkpoint yet", "the next `crane-verify check` signs one, or `log checkpoint --sign`")
     return signed
-
-
-def _verify_entry(envelope: bytes, policy: Policy) -> None:
-    if kind_of(opened(envelope).payload) is REPORT:
-        verified_report(envelope, policy)
-    else:
-        verify(envelope, BASELINE, policy, claimed(envelope, BASELINE).proposed)
