@@ -8,19 +8,24 @@ from datetime import datetime
 import click
 
 from verifier.cli import desk
+from verifier.cli.evidence import reach_document
 from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, tell, window_option
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
-from verifier.errors import UsageError
+from verifier.errors import RecordError, UsageError
 from verifier.model.device import Device
 from verifier.model.words import Verdict
 from verifier.procedures.due import due
 from verifier.procedures.fleet import Checked, Failed, Outcome, check_all
 from verifier.procedures.lost import Lost, lost
 from verifier.procedures.reading import is_open
+from verifier.procedures.witnessing import Watched, is_watched, watched
+from verifier.record.workspace import Workspace
 from verifier.report.machine import document
 from verifier.report.signed import SignedReport
 from verifier.report.text import DRIFTS_SHOWN, Line, drift_lines, headline, text_lines
+from verifier.trust.log.sighting import NOWHERE
+from verifier.trust.policy import Policy
 
 
 @click.command()
@@ -59,13 +64,16 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
     if unheard:
         raise unheard
     gone = lost(inventory, words, space)
+    witnessed = _witnessed(space, desk.policy(ctx))
     if as_json:
-        print_json([*map(_document, outcomes), *map(_lost_document, gone)])
+        print_json([*map(_document, outcomes), *map(_lost_document, gone), *map(_witnessed_document, witnessed)])
     else:
         if len(devices) > 1:
             _print_sum(outcomes)
         for each in gone:
             _print_lost(each)
+        for seen in witnessed:
+            _print_witnessed(seen)
     return code(outcomes, gone)
 
 
@@ -144,6 +152,28 @@ def _print_lost(gone: Lost) -> None:
 
 def _lost_document(gone: Lost) -> object:
     return {"device": str(gone.device), "not_in_the_inventory": str(gone), "hint": gone.hint}
+
+
+def _witnessed(space: Workspace, policy: Policy) -> tuple[Watched, ...]:
+    """How far the history is witnessed; of one that nobody outside is to witness, nothing is said."""
+    if not is_watched(policy):
+        return ()
+    try:
+        return (watched(space.log, policy),)
+    except RecordError as error:
+        return (Watched(0, NOWHERE, (str(error),)),)
+
+
+def _print_witnessed(seen: Watched) -> None:
+    if words := str(seen):
+        tell(words, fg=None if seen.reach.at else "yellow")
+    for wrong in seen.wrong:
+        tell(f"RECORD  {wrong}", fg="red", err=True)
+        tell("  hint: `crane-verify log verify` names all that is wrong; keep the folder `log` as it is", err=True)
+
+
+def _witnessed_document(seen: Watched) -> object:
+    return {"witnessed": {**reach_document(seen.reach), "recorded": seen.entries, "wrong": seen.wrong}}
 
 
 def _document(outcome: Outcome) -> object:

@@ -46,6 +46,8 @@ class Seen:
     memory: Remembered
     """What it must remember from now on."""
     checkpoint: Checkpoint
+    before: int
+    """How many entries it had seen before."""
     line: NoteSignature
     """Its cosignature."""
     note: bytes
@@ -107,7 +109,7 @@ def witnessed(asked: Request, memory: Remembered, signer: Signer, at: datetime) 
     line = cosign(found, name, signer, at)
     signed = Note(found.text, tuple(each for each in found.signatures if each.name == memory.origin)).written().decode()
     cosigned = read_note(signed.encode() + line.line().encode()).written()
-    return Seen(Remembered(memory.origin, memory.keys, signed), checkpoint, line, cosigned)
+    return Seen(Remembered(memory.origin, memory.keys, signed), checkpoint, last.size, line, cosigned)
 
 
 def follows(old: Checkpoint, new: Checkpoint, hashes: tuple[bytes, ...]) -> bool:
