@@ -23,7 +23,8 @@ LAYERS = (
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ONE_PLACE = {
-    "paramiko": {"transport/ssh/session.py", "simulator/controller.py"},
+    "paramiko": {"transport/ssh/session.py", "transport/ssh/agent.py", "simulator/controller.py"},
+    "pkcs11": {"trust/signers/token.py"},
     "pymodbus": {"transport/modbus/route.py"},
     "pytsk3": {"transport/offline/disk.py"},
     "PySquashfsImage": {"transport/offline/squashfs.py"},

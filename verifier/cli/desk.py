@@ -22,7 +22,7 @@ from verifier.settings.inventory import load_inventory
 from verifier.settings.secrets import secret_of
 from verifier.trust.keys import Signer
 from verifier.trust.policy import Policy
-from verifier.trust.signers.file import load_private_key
+from verifier.trust.signers.file import load_private_key, weakness
 
 INVENTORY = "inventory.yaml"
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -56,7 +56,8 @@ def key_option(command: Command) -> Command:
         "--key",
         metavar="NAMED",
         callback=lambda _ctx, _option, named: named or person_key(),
-        help="Your signing key: a file. Default: CRANE_VERIFY_KEY, or the one `init` made.",
+        help="Your signing key: a file, `agent` or `agent:COMMENT` for an ssh-agent, a `pkcs11:` URI for a token. "
+        "Default: CRANE_VERIFY_KEY, or the one `init` made.",
     )(command)
 
 
@@ -118,18 +119,34 @@ def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatch
 
 
 def signer(named: str | Path) -> Signer:
-    """The key somebody named, ready to sign: a file, whose passphrase is asked for where it has one.
+    """The key somebody named, ready to sign. What is named is taken, and nothing in its place.
+
+    A file, whose passphrase is asked for where it has one; `agent`, `agent:SHA256:...` or `agent:COMMENT` for an ssh-agent; a
+    `pkcs11:` URI (RFC 7512) for a token. A `Path` is always a file.
 
     Raises:
-        UsageError: there is no such file.
-        TrustError: it holds no key, or the passphrase is wrong.
+        UsageError: there is no such file, agent or token, or it is not clear which key is meant.
+        TrustError: it holds no key that counts, or the passphrase or PIN is wrong.
     """
+    if isinstance(named, str) and elsewhere(named):
+        kind, _, rest = named.partition(":")
+        if kind == "agent":
+            from verifier.trust.signers.agent import agent_signer
+
+            return agent_signer(rest)
+        from verifier.trust.signers.token import token_signer
+
+        return token_signer(named, secret)
     path = Path(named)
     if not path.is_file():
         raise UsageError(f"there is no key at {path}", _how_to_get(path))
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         click.echo(f"warning: {path} can be read by others, who can sign in your place: chmod 600 {path}", err=True)
-    return load_private_key(path.read_bytes(), lambda: str(ask(f"Passphrase of {path.name}")))
+    data = path.read_bytes()
+    if why := weakness(data):
+        slow = "openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000"
+        click.echo(f"warning: {path} is not safe if stolen: {why}; repair it: {slow} -in {path} -out NEW_FILE", err=True)
+    return load_private_key(data, lambda: str(ask(f"Passphrase of {path.name}")))
 
 
 def _how_to_get(path: Path) -> str:
