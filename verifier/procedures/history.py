@@ -7,11 +7,12 @@ was there is on the word of witnesses and time authorities, and everything else 
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from verifier.errors import RecordError, TrustError
@@ -26,7 +27,7 @@ from verifier.trust.log.sighting import Sighting, known_by
 from verifier.trust.log.tiles import WIDTH
 from verifier.trust.policy import Policy, Role, TimeAuthority, TrustedKey
 from verifier.trust.roots import Trusted, grew_from, read_trust
-from verifier.trust.statement import POLICY, StatementKind, kind_of
+from verifier.trust.statement import POLICY, REPORT, StatementKind, kind_of
 from verifier.trust.verify import Verified, claimed, verify
 
 
@@ -78,6 +79,12 @@ class History:
         first = self.placed[0].trusted if self.placed else self.standing
         return _knowing(first.policy, self.everybody), None
 
+    def policy_after(self, sequence: int) -> Policy:
+        """The policy that came into force next after an entry; the one in `trust/` where none was recorded since."""
+        place = bisect_right(self.placed, sequence, key=lambda each: each.sequence)
+        after = self.placed[place].trusted if place < len(self.placed) else self.standing
+        return _knowing(after.policy, self.everybody)
+
 
 def read_history(log: Log, standing: Trusted, sequences: Iterable[int]) -> History:
     """The history of a record, from its entries that hold policies (`sequences`, in order) and from who saw its checkpoints.
@@ -91,14 +98,9 @@ def read_history(log: Log, standing: Trusted, sequences: Iterable[int]) -> Histo
     faults: list[str] = []
     for sequence in sequences:
         try:
-            record = claimed(log.read(sequence), POLICY)
-            trusted = read_trust(record.files)
-            if placed:
-                grew_from(trusted, placed[-1].trusted)
-        except TrustError as error:
+            placed.append(counting(sequence, log.read(sequence), placed[-1].trusted if placed else None, standing))
+        except (TrustError, RecordError) as error:
             faults.append(f"entry {sequence}: the policy in it does not hold: {error}")
-            continue
-        placed.append(Placed(sequence, trusted, record.at))
     if placed:
         try:
             grew_from(standing, placed[-1].trusted)
@@ -114,6 +116,29 @@ def read_history(log: Log, standing: Trusted, sequences: Iterable[int]) -> Histo
         roots(log, everybody.log_keys()),
         (*faults, *wrong),
     )
+
+
+def counting(sequence: int, envelope: bytes, before: Trusted | None, standing: Trusted) -> Placed:
+    """The policy in an entry, if it counts. Anybody who can write to the disk can add such an entry: its files must hold, must
+    have grown out of those of the entry before which counts (`before`; None: none does), and it must be signed as reports are.
+
+    Raises:
+        TrustError: it does not count, and why.
+    """
+    record = claimed(envelope, POLICY)
+    trusted = _read_trust(record.files)
+    if before:
+        grew_from(trusted, before)
+    # A policy under a root that is known speaks for itself, as does the first of all. One that nobody signed, or that begins a
+    # root, could be anybody's: then those must have signed the entry who were trusted before it, or are by the one in `trust/`.
+    by_itself = trusted.fingerprint and (before is None or before.fingerprint)
+    policies = [*([before.policy] if before else []), trusted.policy if by_itself else standing.policy]
+    for policy in policies[:-1]:
+        with contextlib.suppress(TrustError):
+            verify(envelope, POLICY, policy, record.at, known_by=record.at)
+            return Placed(sequence, trusted, record.at)
+    verify(envelope, POLICY, policies[-1], record.at, known_by=record.at)
+    return Placed(sequence, trusted, record.at)
 
 
 def policy_entries(log: Log, keys: Iterable[PublicKey]) -> Iterator[int]:
@@ -149,7 +174,16 @@ def judged(envelope: bytes, sequence: int, history: History) -> Verified[Any]:
     policy, since = history.policy_at(sequence)
     at = kind.at(claimed(envelope, kind))
     # nothing is dated back to before the policy that ended a key
-    return verify(envelope, kind, policy, max(at, since) if since else at, known_by(history.sightings, sequence))
+    at, seen = max(at, since) if since else at, known_by(history.sightings, sequence)
+    try:
+        return verify(envelope, kind, policy, at, seen)
+    except TrustError:
+        # people sign where no collector is, which alone records a policy: it may come into the record after what they signed
+        if kind.signed_as == REPORT.word:
+            raise
+        with contextlib.suppress(TrustError):
+            return verify(envelope, kind, history.policy_after(sequence), at, seen)
+        raise
 
 
 def examined(envelope: bytes, sequence: int, history: History) -> Judged:
@@ -218,3 +252,7 @@ def _everybody(policies: Sequence[Policy]) -> Policy:
         return replace(newest, keys=tuple(keys.values()), roles=roles, time_authorities=tuple(authorities.values()))
     except TrustError:  # two spellings of one name: those of today count
         return newest
+
+
+_read_trust = lru_cache(maxsize=256)(read_trust)
+"""A policy is in the record, and in `trust/`; its signatures are verified once."""
