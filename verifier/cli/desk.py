@@ -17,6 +17,7 @@ from verifier.errors import RecordError, UsageError
 from verifier.model.device import Device, Secret
 from verifier.model.inventory import Inventory
 from verifier.procedures.collector import Collector, utc_now
+from verifier.procedures.policy_history import in_force
 from verifier.record.workspace import Workspace
 from verifier.settings.inventory import load_inventory
 from verifier.settings.secrets import secret_of
@@ -94,8 +95,8 @@ def one_device(ctx: click.Context, word: str) -> Device:
 
 
 def policy(ctx: click.Context) -> Policy:
-    """Who may sign what, as the workspace says."""
-    return workspace(ctx).policy()
+    """Who may sign what, as the workspace says, if that is not behind what its record has worked under."""
+    return in_force(workspace(ctx)).policy
 
 
 def unwatched(_: Progress) -> None:
@@ -156,7 +157,8 @@ def _how_to_get(path: Path) -> str:
     else:
         make, who = f"ssh-keygen -t ed25519 -a 128 -f {path}", '--name "Your Name" --role engineer'
     named = "" if str(path) == collector_key() else "name yours with --key, or "
-    return f"{named}make one: mkdir -p {path.parent} && {make}; then add it: crane-verify trust add {path}.pub {who}"
+    add = f"crane-verify trust add {path}.pub {who}"
+    return f"{named}make one: mkdir -p {path.parent} && {make}; then somebody of role root adds it: {add}"
 
 
 def secret(reference: Secret) -> str:
@@ -175,3 +177,17 @@ def ask(words: str) -> str:
             f"{words}: nobody is at the terminal to answer", "run it by hand, or use a reference such as env:NAME or file:PATH"
         )
     return str(click.prompt(words, hide_input=True, default="", show_default=False, err=True))
+
+
+def new_passphrase(what: str) -> str:
+    """A passphrase for a new key, typed twice.
+
+    Raises:
+        UsageError: nobody is there to type it.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"a passphrase for {what}: nobody is at the terminal to type it",
+            "run it by hand; --no-passphrase is for tests and training",
+        )
+    return str(click.prompt(f"Passphrase for {what}", hide_input=True, confirmation_prompt=True, err=True))
