@@ -11,13 +11,14 @@ import pytest
 from tests.trust_fixtures import DEVICE, OTHER_DEVICE, POLICY, sealed_report
 from verifier.errors import RecordError, TrustError
 from verifier.record.workspace import NOT_KEPT, Workspace
+from verifier.trust.policy import policy_bytes
 
 
 def test_where_each_thing_lies(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     assert workspace.inventory == tmp_path / "inventory.yaml"
     assert workspace.profiles == tmp_path / "profiles"
-    assert workspace.policy_path == tmp_path / "trust" / "policy.json"
+    assert workspace.trust_folder.folder == workspace.trust == tmp_path / "trust"
     assert workspace.log.folder == tmp_path / "log"
     assert workspace.blobs.folder == tmp_path / "blobs"
     assert workspace.baselines.folder == tmp_path / "baselines"
@@ -29,9 +30,10 @@ def test_the_policy_is_kept(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with pytest.raises(TrustError, match="nobody is trusted"):
         workspace.policy()
-    workspace.write_policy(POLICY)
+    workspace.trust.mkdir()
+    (workspace.trust / "policy.json").write_bytes(policy_bytes(POLICY))
     assert workspace.policy() == POLICY
-    workspace.policy_path.write_bytes(b"{}")
+    (workspace.trust / "policy.json").write_bytes(b"{}")
     with pytest.raises(TrustError, match="policy cannot be read"):
         workspace.policy()
 
@@ -60,11 +62,11 @@ def test_kept_texts(tmp_path: Path) -> None:
 
 def test_left_overs_everywhere_are_cleared(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    workspace.write_policy(POLICY)
+    (tmp_path / "trust/pending").mkdir(parents=True)
     workspace.blobs.put(b"x")
     workspace.log.append(sealed_report)
     workspace.baselines.propose(DEVICE, b"x")
-    folders = ["", "trust", "baselines", "proposed/terminal-2/STS-01", "log/partial", "blobs/partial"]
+    folders = ["", "trust", "trust/pending", "baselines", "proposed/terminal-2/STS-01", "log/partial", "blobs/partial"]
     (tmp_path / "baselines").mkdir()
     left = [tmp_path / folder / ".file.0123456789abcdef.partial" for folder in folders]
     for path in left:

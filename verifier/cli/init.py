@@ -35,7 +35,7 @@ def command(ctx: click.Context, folder: Path, name: str, no_passphrase: bool) ->
     space = Workspace(folder.resolve())
     if space.inventory.exists():
         hint = "nothing was changed; choose another folder"
-        if not space.policy_path.exists():
+        if not space.trust_folder.files():
             hint = 'nothing was changed; what it lacks is a key: crane-verify trust init --name "Your Name"'
         raise UsageError(f"{space.inventory} is there already", hint)
     write_new(space.inventory, example_inventory().encode())

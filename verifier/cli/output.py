@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -102,3 +102,21 @@ class Span(click.ParamType[timedelta]):
 
 
 SPAN = Span()
+
+
+class Moment(click.ParamType[datetime]):
+    """`2026-11-22`, or `2026-11-22T06:00`, with seconds if need be: a time in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a time; write 2026-11-22 or 2026-11-22T06:00, in UTC", param, ctx)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+MOMENT = Moment()

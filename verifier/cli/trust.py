@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, print_json, table, tell
-from verifier.errors import TrustError, UsageError
+from verifier.cli.output import SPAN, json_option, local, print_json, table, tell
+from verifier.cli.trust_change import add, quorum, renew, revoke, rotate
+from verifier.cli.trust_key import key
+from verifier.cli.trust_sign import sign, still_needed
+from verifier.errors import UsageError
 from verifier.model.codec import to_json
+from verifier.procedures.policy_history import in_force
+from verifier.procedures.trusting import begin, waiting
 from verifier.record.files import write_new
-from verifier.trust.keys import Signer, read_public_key
-from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_for_one
-from verifier.trust.quorum import Seat
+from verifier.trust.keys import Algorithm, Signer
+from verifier.trust.policy import Policy, TrustedKey
+from verifier.trust.policy_words import authority_words, needs, window_words
+from verifier.trust.roots.draft import Draft
+from verifier.trust.roots.trusted import Trusted
 from verifier.trust.signers.file import load_private_key, new_private_key
 
-ROLES = ("engineer", "security-officer", "technician", "vendor", "collector")
-"""A role with a slip of the pen in it would be a role that no quorum asks for."""
+SOON = timedelta(days=30)
+"""Before its end, a policy is said to be ending."""
 
 
 @click.group()
@@ -33,90 +41,64 @@ def command() -> None:
     """
 
 
+for each in (add, quorum, rotate, revoke, sign, renew, key):
+    command.add_command(each)
+
+
 @command.command()
 @click.option("--name", required=True, help="Who approves baselines: your name, as it should stand in reports.")
 @click.option("--no-passphrase", is_flag=True, help="Leave your key unencrypted; for tests and training.")
+@click.option("--expires", type=SPAN, default="365d", show_default=True, help="When the policy must have been signed anew.")
 @click.pass_context
-def init(ctx: click.Context, name: str, no_passphrase: bool) -> None:
-    """Begin with one person and this machine: a key for each, and a policy that names both.
+def init(ctx: click.Context, name: str, no_passphrase: bool, expires: timedelta) -> None:
+    """Begin with one person and this machine: a key for each, and a policy that names both, signed by that person.
+
+    In a workspace that has an unsigned policy from before, that one is signed as it is.
 
     \b
     Example:
       crane-verify trust init --name "A. Engineer"
     """
     space = desk.workspace(ctx)
-    if space.policy_path.exists():
-        raise UsageError(f"{space.policy_path} is there already", "`crane-verify trust show` shows it; nothing was changed")
+    if space.trust_folder.files() and space.trusted().fingerprint:
+        raise UsageError(f"{space.trust} holds a policy already", "`crane-verify trust show` shows it; nothing was changed")
     person = ensure_key(desk.person_key(), None if no_passphrase else "your signing key")
     machine = ensure_key(desk.collector_key(), None)
-    space.write_policy(policy_for_one(name, person.public, machine.public))
+    trusted = begin(space, name, person, machine.public, desk.now() + expires).trusted
     tell(f"{name} approves baselines with {desk.person_key()}")
-    tell(f"this machine signs reports with {desk.collector_key()}")
-    tell(f"who may sign what stands in {space.policy_path}; keep that file under your eyes")
-
-
-@command.command()
-@click.argument("public_key", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--name", required=True, help="Whose key this is.")
-@click.option(
-    "--role", required=True, type=click.Choice(ROLES), help="What they may sign as; `trust quorum` says what is needed."
-)
-@click.pass_context
-def add(ctx: click.Context, public_key: Path, name: str, role: str) -> None:
-    """Add a person's public key (a .pub file) and their role. The same key again gives its owner one more role.
-
-    The role must not be filled by the same person's second key.
-
-    \b
-    Example:
-      ssh-keygen -t ed25519 -a 128 -f officer
-      crane-verify trust add officer.pub --name "B. Officer" --role security-officer
-    """
-    before = desk.policy(ctx)
-    key = TrustedKey(name, read_public_key(public_key.read_bytes()))
-    owner = before.owner(key.public.key_id)
-    if owner and owner != name:
-        raise UsageError(f"this key is {owner}'s already", "a key belongs to one person: ask for the .pub file of another one")
-    desk.workspace(ctx).write_policy(_allowed(lambda: with_member(before, key, role)))
-    tell(f"{name} is {role} with the key {key.public.fingerprint}")
-
-
-@command.command()
-@click.argument("statement", type=click.Choice(["baseline", "report"]))
-@click.argument("seats", nargs=-1, required=True, metavar="ROLE=COUNT...")
-@click.pass_context
-def quorum(ctx: click.Context, statement: str, seats: tuple[str, ...]) -> None:
-    """Say how many of which role a statement needs.
-
-    \b
-    Example:
-      crane-verify trust quorum baseline engineer=1 security-officer=1
-    """
-    before = desk.policy(ctx)
-    needed = Quorum(statement, tuple(_seat(text) for text in seats))
-    others = tuple(each for each in before.quorums if each.statement != statement)
-    desk.workspace(ctx).write_policy(_allowed(lambda: Policy(before.keys, before.roles, (*others, needed))))
-    tell(f"a {statement} needs {' and '.join(seats)}")
+    if trusted.policy.owner(machine.key_id):
+        tell(f"this machine signs reports with {desk.collector_key()}")
+    tell(f"who may sign what stands in {space.trust}, signed by {name}, valid until {_end(trusted.policy)}")
+    tell(f"fingerprint of its root: {trusted.fingerprint}")
+    tell("write the fingerprint down and give it to your auditor: it tells this policy from any other")
 
 
 @command.command()
 @json_option
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
-    """Show whose keys are trusted, who holds which role, and what each kind of statement needs.
+    """Show whose keys are trusted, who holds which role, what each kind of statement needs, and what waits for signatures.
 
     \b
     Example:
       crane-verify trust show
     """
-    found = desk.policy(ctx)
+    space = desk.workspace(ctx)
+    found = in_force(space)
+    draft = waiting(space, found) if found.fingerprint else None
     if as_json:
-        print_json(to_json(found))
+        print_json(_document(found, draft))
         return
-    rows = [(key.owner, ", ".join(sorted(found.roles_of(key.owner))), key.public.fingerprint) for key in found.keys]
-    table(("who", "roles", "key"), rows)
-    for each in found.quorums:
-        tell(f"a {each.statement} needs {' and '.join(f'{seat.count} {seat.role}' for seat in each.seats)}")
+    _print_standing(found)
+    policy = found.policy
+    table(("who", "roles", "key"), [(key.owner, _roles(policy, key.owner), _key(key)) for key in policy.keys])
+    for each in policy.quorums:
+        tell(needs(each))
+    for authority in policy.time_authorities:
+        tell(f"the time of {authority.name} is believed: {authority_words(authority)}")
+    if draft:
+        tell(f"version {draft.policy.version} waits for signatures: {still_needed(draft)}")
+        tell("read and sign it: crane-verify trust sign")
 
 
 def ensure_key(named: str, passphrase_for: str | None) -> Signer:
@@ -136,33 +118,42 @@ def ensure_key(named: str, passphrase_for: str | None) -> Signer:
     return desk.signer(named)
 
 
-def with_member(before: Policy, key: TrustedKey, role: str) -> Policy:
-    """The policy with a key, one more if it is new, and its owner in a role."""
-    roles = {each.name: each.members for each in before.roles}
-    members = roles.get(role, ())
-    roles[role] = members if key.owner in members else (*members, key.owner)
-    keys = before.keys if before.owner(key.public.key_id) else (*before.keys, key)
-    return Policy(keys, tuple(Role(name, members) for name, members in roles.items()), before.quorums)
+def _print_standing(found: Trusted) -> None:
+    """Which version it is, on what it hangs, and how long it holds."""
+    if not found.fingerprint or found.policy.expires is None:
+        tell("nobody has signed this policy, and anybody could have written it", fg="yellow")
+        tell('if it is as it should be, sign it: crane-verify trust init --name "Your Name"')
+        return
+    tell(f"version {found.policy.version}, valid until {_end(found.policy)}, under root {found.root_version}")
+    tell(f"fingerprint of the first root: {found.fingerprint}")
+    left = found.policy.expires - desk.now()
+    if left < timedelta():
+        tell("it has run out: until it is renewed no check ends in a match: crane-verify trust renew", fg="red")
+    elif left < SOON:
+        tell(f"it runs out in {left.days} days: crane-verify trust renew", fg="yellow")
 
 
-def _allowed(change: Callable[[], Policy]) -> Policy:
-    """The changed policy.
-
-    Raises:
-        UsageError: it would be one that nobody should follow; the one in force stays.
-    """
-    try:
-        return change()
-    except TrustError as error:
-        why = str(error).removeprefix("the policy is refused: ")
-        raise UsageError(
-            f"the policy stays as it was: {why}",
-            "`crane-verify trust show` says who holds which role; `crane-verify trust add` gives a role to somebody",
-        ) from error
+def _document(found: Trusted, draft: Draft | None) -> dict[str, Any]:
+    pending = None
+    if draft:
+        missing = [{"count": each.count, "among": [name for name, _ in each.among]} for each in draft.missing]
+        pending = {"version": draft.policy.version, "signed": list(draft.signed), "missing": missing}
+    return {
+        "fingerprint": found.fingerprint,
+        "root_version": found.root_version,
+        "policy": to_json(found.policy),
+        "pending": pending,
+    }
 
 
-def _seat(text: str) -> Seat:
-    role, _, count = text.partition("=")
-    if not role or not count.isdigit():
-        raise UsageError(f"{text!r} is no seat", "write a role and how many: security-officer=1")
-    return Seat(role, int(count))
+def _end(policy: Policy) -> str:
+    return local(policy.expires) if policy.expires else "nobody said when"
+
+
+def _roles(policy: Policy, owner: str) -> str:
+    return ", ".join(sorted(policy.roles_of(owner)))
+
+
+def _key(key: TrustedKey) -> str:
+    kind = "" if key.public.algorithm is Algorithm.ED25519 else str(key.public.algorithm)
+    return ", ".join(filter(None, (key.public.fingerprint, kind, window_words(key))))

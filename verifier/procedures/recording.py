@@ -31,7 +31,8 @@ def report_signer(collector: Collector) -> Signer:
         why = key.refusal(collector.now())
     if why:
         raise UsageError(
-            f"{why}: nobody could verify its reports", f"correct trust/policy.json; the key is {signer.public.fingerprint}"
+            f"{why}: nobody could verify its reports",
+            f"`crane-verify trust show` names those it knows; the key here is {signer.public.fingerprint}",
         )
     return signer
 

@@ -13,12 +13,14 @@ from verifier.errors import TrustError
 from verifier.model.device import DeviceName
 from verifier.record.baselines import Baselines
 from verifier.record.blobs import Blobs
-from verifier.record.files import clear_partials, read_whole, write_whole
+from verifier.record.files import clear_partials
 from verifier.record.index import Index
 from verifier.record.lock import locked
 from verifier.record.log import Log
 from verifier.record.names import device_path
-from verifier.trust.policy import Policy, policy_bytes, read_policy
+from verifier.record.trust_folder import TrustFolder
+from verifier.trust.policy import Policy
+from verifier.trust.roots.trusted import Trusted
 
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
@@ -45,8 +47,8 @@ class Workspace:
         return self.root / "trust"
 
     @property
-    def policy_path(self) -> Path:
-        return self.trust / "policy.json"
+    def trust_folder(self) -> TrustFolder:
+        return TrustFolder(self.trust, self.root / ".locks/trust.lock")
 
     @property
     def log(self) -> Log:
@@ -64,24 +66,17 @@ class Workspace:
     def baselines(self) -> Baselines:
         return Baselines(self.root / "baselines", self.root / "proposed", self.log, self.index)
 
-    def policy(self) -> Policy:
-        """Who may sign what.
+    def trusted(self) -> Trusted:
+        """The policy in force, the root it hangs on, and their files.
 
         Raises:
             TrustError: there is no policy, or it is one that nobody should follow.
         """
-        data = read_whole(self.policy_path)
-        if data is None:
-            raise TrustError(
-                f"there is no {self.policy_path}, so nobody is trusted",
-                'a new workspace gets it with `crane-verify trust init --name "Your Name"`; if it was there before,'
-                " find out who removed it, and restore it from a copy",
-            )
-        return read_policy(data)
+        return self.trust_folder.trusted()
 
-    def write_policy(self, policy: Policy) -> None:
-        """Put this policy in force."""
-        write_whole(self.policy_path, policy_bytes(policy))
+    def policy(self) -> Policy:
+        """Who may sign what. Raises as `trusted`."""
+        return self.trusted().policy
 
     def kept_text(self, digest: str) -> bytes | None:
         """The redacted text kept under a digest, for diffs; None: it is not here, or no longer what it was, and is not shown."""
@@ -113,6 +108,7 @@ class Workspace:
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left half written, and nothing that is being written now. Gives what was removed."""
         trees = [self.root / "baselines", self.root / "proposed"]
-        folders = [self.root, self.trust, *trees, *(path for tree in trees for path in sorted(tree.rglob("*/")))]
+        inner = (path for tree in trees for path in sorted(tree.rglob("*/")))
+        folders = [self.root, self.trust, self.trust_folder.waiting, *trees, *inner]
         left = [path for folder in folders for path in clear_partials(folder)]
         return (*left, *self.log.clear_partials(), *self.blobs.clear_partials())

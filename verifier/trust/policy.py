@@ -91,7 +91,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         if why := _refusal(self):
-            raise TrustError(f"the policy is refused: {why}", "correct trust/policy.json; until then nothing is trusted")
+            raise TrustError(
+                f"the policy is refused: {why}", "`crane-verify trust` changes a policy; until then nothing is trusted"
+            )
 
     def owner(self, key_id: str) -> str:
         """Whose key this is; empty for a stranger's."""

@@ -70,5 +70,5 @@ def verified_checkpoint(data: bytes, keys: Sequence[PublicKey], origin: str = ""
     if origin and checkpoint.origin != origin:
         raise TrustError(f"the checkpoint is of the log {checkpoint.origin}, not of {origin}", "give the checkpoint of this log")
     if not note.holds(found, checkpoint.origin, keys):
-        raise TrustError("the checkpoint is signed by no key that may sign for the log", "`trust/policy.json` says who may")
+        raise TrustError("the checkpoint is signed by no key that may sign for the log", "`crane-verify trust show` says who may")
     return checkpoint

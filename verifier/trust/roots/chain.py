@@ -21,7 +21,7 @@ from verifier.trust.roots.trusted import RESTORE
 
 NAME = re.compile(r"([1-9][0-9]{0,5})\.(root|targets)\.json")
 MOST_ROOTS = 1000
-NOT_SIGNED = "it is not in force: find out where it comes from, and restore trust/ from a copy"
+NOT_SIGNED = "find out where it comes from, and restore the policy in trust/ from a copy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tuf.api.serialization.json import CanonicalJSONSerializer, JSONDeserializer
 from verifier.errors import TrustError
 from verifier.model.codec import CodecError, parse
 from verifier.model.policy_record import TrustFile
-from verifier.trust.roots.trusted import RESTORE
+from verifier.trust.roots.trusted import RESTORE, file_bytes
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def read_file(file: TrustFile) -> tuple[Signed, Signatures]:
     Raises:
         TrustError: it is too large, no JSON that two readers would agree on, or no root or targets metadata.
     """
-    data = file.text.encode(errors="replace")
+    data = file_bytes(file)
     if len(data) > LARGEST:
         raise TrustError(f"{file.name} is larger than {LARGEST} bytes", RESTORE)
     try:

@@ -12,8 +12,14 @@ from verifier.trust.keys import Algorithm, PublicKey
 
 FORMS: dict[Algorithm, tuple[str, str]] = {
     Algorithm.ED25519: ("ed25519", "ed25519"),
+    Algorithm.P256: ("ecdsa", "ecdsa-sha2-nistp256"),
+    Algorithm.ML_DSA_65: ("ml-dsa", "ml-dsa-65/1"),
 }
-"""Key type and scheme, as securesystemslib names them (`signer/_constants.py`; ML-DSA: TUF's TAP 21)."""
+"""Key type and scheme, as securesystemslib names them (`signer/_constants.py`).
+
+ML-DSA is that of TUF's TAP 21, which signs a hash of the message and not the message. Our ML-DSA signatures stand in envelopes
+alone; in metadata there are only the keys.
+"""
 
 
 def to_tuf(key: PublicKey) -> SSlibKey:

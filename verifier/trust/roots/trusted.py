@@ -14,7 +14,7 @@ from verifier.trust.policy import Policy, read_policy
 
 UNSIGNED = "policy.json"
 """The policy of ports that began before there were roots. Nobody signed it."""
-RESTORE = "restore trust/ from a copy; `crane-verify trust show` reads it"
+RESTORE = "restore trust/ from a copy; until then there is no policy, and nobody is trusted"
 OLDER = "find out who put it there; restore the newer one from a copy"
 
 
@@ -80,8 +80,20 @@ def grew_from(newer: Trusted, older: Trusted) -> None:
             raise TrustError(f"there are two different {file.name}, each properly signed", "ask those who signed which one holds")
 
 
+def file_bytes(file: TrustFile) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        TrustError: its text is none that a file can hold.
+    """
+    try:
+        return file.text.encode()
+    except UnicodeEncodeError as error:
+        raise TrustError(f"{file.name} is not UTF-8", RESTORE) from error
+
+
 def _unsigned(file: TrustFile) -> Policy:
-    policy = read_policy(file.text.encode(errors="replace"))
+    policy = read_policy(file_bytes(file))
     if policy.version or policy.expires:
         raise TrustError("trust/policy.json claims a version or an expiry, and nobody signed it", RESTORE)
     return policy
