@@ -19,14 +19,29 @@ def print_baseline(baseline: Baseline, headline: str) -> None:
 
 
 def print_caveats(baseline: Baseline) -> None:
-    """What a signer must know beside the values: how long it holds, what will not be compared, what moved while it was read."""
+    """What a signer must know beside the values: where they come from, how long it holds and what holds beside it, what is not
+    compared, what moved while it was read.
+    """
+    print_provenance(baseline)
     if baseline.not_after:
         tell(f"valid until {local(baseline.not_after)}")
+    if baseline.staged_until:
+        beside = f"until {local(baseline.staged_until)} baseline {baseline.serial - 1} is valid beside it"
+        tell(f"{beside}: a device as it was before matches as well", fg="yellow")
     for item in baseline.snapshot.items:
         if item.volatile:
             tell(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")
     for moved in baseline.moved:
         tell(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
+
+
+def print_provenance(baseline: Baseline) -> None:
+    """Which machine read it, and loudly, if another device was read in this one's place."""
+    if baseline.provenance is None:
+        return
+    tell(f"read by {baseline.provenance.by} with {baseline.provenance.tool}")
+    if baseline.provenance.read_from:
+        tell(f"NOT READ FROM THIS DEVICE: {baseline.provenance.read_from} was read in its place", fg="red", bold=True)
 
 
 def print_snapshot(snapshot: Snapshot) -> None:

@@ -8,7 +8,7 @@ from verifier.errors import TrustError, UsageError
 from verifier.model.device import Device
 from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.approve import known
-from verifier.procedures.approved import newest, withdrawals
+from verifier.procedures.approved import approved, newest, withdrawals
 from verifier.procedures.collector import Collector
 from verifier.trust.baseline_rules import Accepted
 from verifier.trust.envelope import PAYLOAD_TYPE, add_signature, merged, opened, seal
@@ -38,15 +38,17 @@ class Unfinished:
     approvals: Approvals
 
 
-def withdrawing(device: Device, reason: str, collector: Collector) -> Withdrawing:
+def withdrawing(device: Device, reason: str, collector: Collector, older: bool = False) -> Withdrawing:
     """The withdrawal of a device's newest baseline: the one that waits for signatures, else a new one for this reason.
+
+    `older`: of the one before the newest, which may still be valid beside it.
 
     Raises:
         UsageError: there is no baseline, it is withdrawn already, no reason was given, or one with another reason waits.
         TrustError: the policy does not say who may withdraw.
     """
     may_be_withdrawn(collector)
-    baseline = _newest(device, collector)
+    baseline = _older(device, collector) if older else _newest(device, collector)
     for done in withdrawals(device.name, collector):
         if done.value.baseline == baseline.sha256:
             by = ", ".join(done.signer_names)
@@ -113,6 +115,14 @@ def _newest(device: Device, collector: Collector) -> Accepted:
     if found := newest(device, collector):
         return Accepted(found.value.serial, found.sha256)
     raise UsageError(f"{device.name} has no approved baseline, so there is nothing to withdraw", "a proposal needs no withdrawal")
+
+
+def _older(device: Device, collector: Collector) -> Accepted:
+    """The one that the newest one replaces."""
+    found = approved(device, collector).value
+    if not found.supersedes:
+        raise UsageError(f"baseline {found.serial} of {device.name} replaces none", "leave --older away to withdraw that one")
+    return Accepted(found.serial - 1, found.supersedes)
 
 
 def _waiting(device: Device, baseline: Accepted, collector: Collector) -> Withdrawing | None:

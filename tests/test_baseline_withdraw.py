@@ -1,0 +1,233 @@
+"""An approval that was taken back stays taken back: whoever withdrew it, when and why is told, and nothing brings it back."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from tests.approval_port import ONE, TWO, Port, port
+from verifier.errors import TrustError, UsageError
+from verifier.model.withdrawal import Withdrawal
+from verifier.model.words import Verdict
+from verifier.procedures.approved import withdrawals
+from verifier.procedures.withdraw import Unfinished, Withdrawn, withdraw, withdrawing
+from verifier.settings.inventory import load_inventory
+from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.signers.file import FileSigner
+from verifier.trust.statement import WITHDRAWAL, written
+
+__all__ = ["port"]
+
+REASON = "recalled by the vendor, notice 17"
+
+
+def signed(port: Port, digest: str, *signers: FileSigner, serial: int = 1) -> bytes:
+    value = Withdrawal(ONE, serial, digest, port.clock(), REASON)
+    return seal(written(WITHDRAWAL, value), PAYLOAD_TYPE, signers)
+
+
+def test_a_withdrawn_baseline_is_refused_with_who_when_and_why(port: Port) -> None:
+    port.approve()
+    assert port.types("check", "STS-01").code == 0
+    port.clock.passes(hours=2)
+    done = port.succeeds("baseline", "withdraw", "STS-01/card", "--reason", REASON, answers="y\n")
+    assert "withdrawing baseline 1" in done.out
+    assert "withdrawn, entry 2 of the record, signed by A. Engineer (engineer)" in done.out
+
+    port.clock.passes(hours=1)
+    typed = port.types("check", "STS-01")
+    assert typed.code == 5
+    words = "baseline 1 of terminal-2/STS-01/card was withdrawn by A. Engineer (engineer), 2026-11-22 08:00 UTC: recalled by the"
+    assert words in typed.out
+    assert "propose and approve a new one" in typed.out
+    assert port.report().verdict is Verdict.UNTRUSTED
+    assert words in port.types("baseline", "show", "STS-01/card").err
+
+
+def test_the_same_content_can_be_approved_anew_and_the_old_file_stays_refused(port: Port) -> None:
+    first = port.approve()
+    file = port.root / "baselines/terminal-2/STS-01/card.json"
+    old = file.read_bytes()
+    port.succeeds("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    proposed = port.succeeds("baseline", "propose", "STS-01/card", "--reason", "looked at again")
+    assert "proposed as serial 2" in proposed.out
+    approved = port.succeeds("baseline", "approve", "STS-01/card", answers="y\n")
+    assert "is not trusted (baseline 1 of terminal-2/STS-01/card was withdrawn by A. Engineer" in approved.out
+    assert port.types("check", "STS-01/card").code == 0
+    assert port.baseline().supersedes == first
+
+    file.write_bytes(old)
+    back = port.types("check", "STS-01/card")
+    assert back.code == 5
+    assert "was withdrawn by A. Engineer (engineer)" in back.out
+
+
+def test_a_no_withdraws_nothing_and_a_reason_is_needed(port: Port) -> None:
+    port.approve()
+    assert port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, answers="n\n").code == 2
+    wanting = port.types("baseline", "withdraw", "STS-01/card", "--yes")
+    assert wanting.code == 2
+    assert "a withdrawal needs a reason" in wanting.err
+    assert port.types("check", "STS-01").code == 0
+
+
+def test_what_is_withdrawn_or_was_never_approved_cannot_be_withdrawn(port: Port) -> None:
+    none = port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    assert none.code == 2
+    assert "nothing to withdraw" in none.err
+    port.approve()
+    port.succeeds("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    again = port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    assert again.code == 2
+    assert "is withdrawn already, by A. Engineer (engineer), 2026-11-22 06:00 UTC" in again.err
+
+
+def test_a_stranger_withdraws_nothing(port: Port) -> None:
+    port.approve()
+    typed = port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes", "--key", port.key("stranger"))
+    assert typed.code == 2
+    assert "the policy does not know this key" in typed.err
+    assert port.types("check", "STS-01").code == 0
+
+
+def test_where_the_policy_does_not_say_who_may_withdraw_the_hint_says_how_to_say_it(port: Port) -> None:
+    port.approve()
+    collector = port.collector
+    silent = replace(collector.policy, quorums=tuple(q for q in collector.policy.quorums if q.statement != "withdrawal"))
+    device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
+    with pytest.raises(TrustError, match="does not say who may sign a withdrawal") as caught:
+        withdrawing(device, REASON, replace(collector, policy=silent))
+    assert caught.value.hint == "say who may: crane-verify trust quorum withdrawal engineer=1"
+
+
+# Two people
+
+
+def test_a_quorum_of_two_withdraws_only_when_both_have_signed(port: Port) -> None:
+    port.approve()
+    port.two_people("withdrawal")
+    first = port.succeeds("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    assert "signed; still needed: security-officer; until then the baseline stays in force" in first.out
+    assert port.types("check", "STS-01").code == 0
+    other = port.types("baseline", "withdraw", "STS-01/card", "--reason", "another", "--yes", "--key", port.key("officer"))
+    assert other.code == 2
+    assert f"waits already, for another reason: {REASON}" in other.err
+    second = port.succeeds("baseline", "withdraw", "STS-01/card", "--yes", "--key", port.key("officer"))
+    assert f"reason: {REASON}" in second.out
+    assert "signed by A. Engineer (engineer), O. Officer (security-officer)" in second.out
+    assert not port.workspace.baselines.withdrawals.path(ONE).exists()
+    assert port.types("check", "STS-01").code == 5
+
+
+def test_two_who_withdraw_in_the_same_second_both_count(port: Port) -> None:
+    port.approve()
+    port.two_people("withdrawal")
+    device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
+    collector = port.collector
+    seen = withdrawing(device, REASON, collector)
+    outcomes: list[object] = []
+    people = [
+        threading.Thread(target=lambda name=name: outcomes.append(withdraw(device, seen, port.signer(name), collector)))
+        for name in ("approver.key", "officer")
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert sorted(type(each).__name__ for each in outcomes) == [Unfinished.__name__, Withdrawn.__name__]
+    assert port.types("check", "STS-01").code == 5
+
+
+def test_a_withdrawal_that_was_killed_before_the_record_had_it_is_finished_by_the_next(port: Port) -> None:
+    digest = port.approve()
+    port.workspace.baselines.withdrawals.lay_down(ONE, signed(port, digest, port.signer("approver.key")))
+    assert port.types("check", "STS-01").code == 0
+    assert "withdrawn, entry" in port.succeeds("baseline", "withdraw", "STS-01/card", "--yes").out
+    assert port.types("check", "STS-01").code == 5
+
+
+def test_one_that_waits_for_an_older_baseline_is_not_signed_for_the_newest(port: Port) -> None:
+    digest = port.approve()
+    port.workspace.baselines.withdrawals.lay_down(ONE, signed(port, digest))
+    port.approve(reason="update")
+    typed = port.types("baseline", "withdraw", "STS-01/card", "--yes")
+    assert typed.code == 2
+    assert "a withdrawal needs a reason" in typed.err
+
+
+def test_another_one_laid_down_meanwhile_is_not_signed(port: Port) -> None:
+    digest = port.approve()
+    device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
+    seen = withdrawing(device, REASON, port.collector)
+    port.clock.passes(seconds=1)
+    port.workspace.baselines.withdrawals.lay_down(ONE, signed(port, digest))
+    with pytest.raises(UsageError, match="another withdrawal of terminal-2/STS-01/card waits by now"):
+        withdraw(device, seen, port.signer("approver.key"), port.collector)
+
+
+# What does not count
+
+
+def test_a_withdrawal_that_is_not_signed_as_it_must_be_does_not_count(port: Port) -> None:
+    digest = port.approve()
+    genuine = signed(port, digest, port.signer("approver.key"))
+    for bad in (
+        signed(port, digest),
+        signed(port, digest, port.signer("stranger")),
+        signed(port, digest, port.signer("collector.key")),
+    ):
+        port.workspace.log.append(lambda _, bad=bad: bad)
+        assert port.types("check", "STS-01").code == 0
+    verified = port.types("log", "verify")
+    assert verified.code == 5
+    assert verified.err.count("the withdrawal needs one more engineer") == 3
+    # and hides no genuine one, before or after it
+    port.workspace.log.append(lambda _: genuine)
+    port.workspace.log.append(lambda _: signed(port, digest))
+    assert port.types("check", "STS-01").code == 5
+
+
+def test_a_withdrawal_of_another_devices_baseline_does_not_count(port: Port) -> None:
+    port.approve(device="STS-02/card")
+    digest = port.approve()
+    value = Withdrawal(TWO, 1, digest, port.clock(), REASON)
+    port.workspace.log.append(lambda _: seal(written(WITHDRAWAL, value), PAYLOAD_TYPE, (port.signer("approver.key"),)))
+    assert port.types("check", "STS-01").code == 0
+    assert port.types("check", "STS-02").code == 0
+
+
+def test_a_withdrawal_stands_when_its_key_is_stolen_later_and_is_void_when_dated_after(port: Port) -> None:
+    """Taking trust away is the safe side: whoever revokes a stolen key must not bring recalled baselines back by it."""
+    digest = port.approve()
+    port.succeeds("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes")
+    port.clock.passes(days=1)
+    collector = port.collector
+    stolen = tuple(replace(key, compromised_since=port.clock()) for key in collector.policy.keys if key.owner == "A. Engineer")
+    others = tuple(key for key in collector.policy.keys if key.owner != "A. Engineer")
+    after = replace(collector, policy=replace(collector.policy, keys=(*stolen, *others)))
+    (found,) = withdrawals(ONE, after)
+    assert found.value.baseline == digest
+    port.clock.passes(days=1)
+    port.workspace.log.append(lambda _: signed(port, digest, port.signer("approver.key")))
+    assert len(list(withdrawals(ONE, after))) == 1
+
+
+# The one before
+
+
+def test_the_older_one_of_two_that_are_valid_can_be_withdrawn_alone(port: Port) -> None:
+    port.approve()
+    alone = port.types("baseline", "withdraw", "STS-01/card", "--older", "--reason", REASON, "--yes")
+    assert alone.code == 2
+    assert "baseline 1 of terminal-2/STS-01/card replaces none" in alone.err
+    port.changes("speed = 240\n")
+    port.approve("--staged-for", "14d", reason="update")
+    port.changes("speed = 180\nbrake = on\n")
+    assert port.types("check", "STS-01").code == 0
+    port.succeeds("baseline", "withdraw", "STS-01/card", "--older", "--reason", REASON, "--yes")
+    typed = port.types("check", "STS-01")
+    assert typed.code == 3
+    assert "the baseline before it is not valid beside it: baseline 1 of terminal-2/STS-01/card was withdrawn by" in typed.out
+    assert port.report().baseline.serial == 2
