@@ -31,6 +31,8 @@ def print_caveats(baseline: Baseline) -> None:
     for item in baseline.snapshot.items:
         if item.volatile:
             tell(f"not compared in {item.name}: {', '.join(item.volatile)}", fg="yellow")
+        for rule in (*(each.told for each in item.moving), *item.rules):
+            tell(f"compared by a rule in {item.name}: {rule}", fg="yellow")
     for moved in baseline.moved:
         tell(f"moved between captures: {moved.item} {moved.member}: {'; '.join(moved.seen)}", fg="yellow")
 

@@ -14,7 +14,9 @@ from verifier.model.words import Criticality
 def item_snapshot(item: Item, readings: Iterable[Reading]) -> ItemSnapshot:
     """An item's readings as they are signed: sorted, each member once."""
     ordered = tuple(once(readings))
-    return ItemSnapshot(item.name, item.kind, item.criticality, ordered, item.volatile, _own_criticality(item))
+    rules = tuple(rule.told for rule in item.text.normalise) if item.text else ()
+    own = _own_criticality(item)
+    return ItemSnapshot(item.name, item.kind, item.criticality, ordered, item.volatile, own, item.moving, rules)
 
 
 def once(readings: Iterable[Reading]) -> Iterator[Reading]:

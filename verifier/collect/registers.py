@@ -14,9 +14,10 @@ from verifier.collect.numbers import number
 from verifier.collect.unread import unread, whole
 from verifier.collect.wholes import Read, Whole, first_look, largest, look_again, table_words
 from verifier.errors import BadReply, DeviceError
+from verifier.model.moving import rule_for
 from verifier.model.pattern import matches
 from verifier.model.profile import Parameter, Parameters, Registers
-from verifier.model.snapshot import Disagreement, Reading, Unread, Value, WordValue
+from verifier.model.snapshot import Disagreement, NumberValue, Reading, Unread, Value, WordValue, amount
 from verifier.model.words import Criticality, Evidence, Table
 from verifier.transport.modbus.block import Span, SpanUnread, read_block
 from verifier.transport.request import ReadTable
@@ -39,7 +40,8 @@ def parameters(asking: Asking, ask: Parameters) -> Outcome:
     critical = [places[p.name] for p in ask.parameters if _is_critical(asking, p.name, p.criticality)]
     again = look_again(asking, [place for place in critical if not isinstance(found[place], DeviceError)])
     return tuple(
-        Reading(p.name, _parameter(p, found[places[p.name]], again.get(places[p.name])), Evidence.CLAIMED) for p in ask.parameters
+        Reading(p.name, _parameter(asking, p, found[places[p.name]], again.get(places[p.name])), Evidence.CLAIMED)
+        for p in ask.parameters
     )
 
 
@@ -59,7 +61,10 @@ def block(asking: Asking, ask: Registers) -> Outcome:
     names = {place: f"{place.table.value} {place.first:05d}" for place in found}
     critical = (place for place in found if _is_critical(asking, names[place], None))
     again = look_again(asking, [place for place in critical if not isinstance(found[place], DeviceError)])
-    return tuple(Reading(names[place], _word(read, again.get(place)), Evidence.CLAIMED) for place, read in found.items())
+    return tuple(
+        Reading(names[place], _word(asking, names[place], read, again.get(place)), Evidence.CLAIMED)
+        for place, read in found.items()
+    )
 
 
 def one_word(asking: Asking, table: Table, address: int) -> int:
@@ -91,7 +96,7 @@ def _addresses(table: Table, part: Span | SpanUnread) -> Mapping[Whole, Read]:
             return {Whole(table, address, 1): error for address in range(first, first + count)}
 
 
-def _parameter(parameter: Parameter, read: Read, again: Read | None) -> Value:
+def _parameter(asking: Asking, parameter: Parameter, read: Read, again: Read | None) -> Value:
     if isinstance(read, DeviceError):
         return unread(read)
     value = number(parameter, read)
@@ -100,20 +105,30 @@ def _parameter(parameter: Parameter, read: Read, again: Read | None) -> Value:
     if isinstance(again, DeviceError):
         return _unconfirmed(again)
     second = number(parameter, again)
+    if _may_move(asking, parameter.name, value, second):
+        return value
     words = (value.shown, second.shown)
     if value.shown == second.shown:  # other registers that mean the same, such as spaces behind a text
         words = (" ".join(f"{w:04x}" for w in read), " ".join(f"{w:04x}" for w in again))
     return Disagreement(FIRST, f"{words[0]} {parameter.unit}".strip(), SECOND, f"{words[1]} {parameter.unit}".strip())
 
 
-def _word(read: Read, again: Read | None) -> Value:
+def _word(asking: Asking, member: str, read: Read, again: Read | None) -> Value:
     if isinstance(read, DeviceError):
         return unread(read)
     if again is None or again == read:
         return WordValue(read[0])
     if isinstance(again, DeviceError):
         return _unconfirmed(again)
+    if _may_move(asking, member, WordValue(read[0]), WordValue(again[0])):
+        return WordValue(read[0])
     return Disagreement(FIRST, str(read[0]), SECOND, str(again[0]))
+
+
+def _may_move(asking: Asking, member: str, first: NumberValue | WordValue, second: NumberValue | WordValue) -> bool:
+    """Between the two reads, as its rule allows."""
+    rule = rule_for(asking.item.moving, member)
+    return rule is not None and rule.allows(amount(first), amount(second))
 
 
 def _unconfirmed(error: DeviceError) -> Unread:

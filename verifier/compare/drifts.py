@@ -87,4 +87,7 @@ def _remark(item: ItemSnapshot, approved: Known, found: Known) -> str:
     words = [remark(item.kind, approved, found)]
     if isinstance(approved, FileValue) and isinstance(found, FileValue) and approved.kept and approved.kept == found.kept:
         words.append("the difference lies in what the profile redacts or normalises, or beside the text")
+    for when, value in (("when approved", approved), ("now", found)):
+        if isinstance(value, FileValue) and value.not_normal:
+            words.append(f"the bytes are compared, since {when} it could not be normalised: {plain(value.not_normal)}")
     return "; ".join(word for word in words if word)

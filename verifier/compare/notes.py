@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from verifier.compare.describe import number
 from verifier.compare.plain import counted
-from verifier.model.snapshot import FileValue, ItemSnapshot, NumberValue, Snapshot, Unread
+from verifier.model.moving import rule_for
+from verifier.model.snapshot import FileValue, ItemSnapshot, NumberValue, Snapshot, Unread, WordValue, amount
 from verifier.model.words import Evidence
 
 
@@ -36,9 +37,11 @@ NAMED = 5
 
 
 def normalising_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
-    """Texts whose bytes changed, and which are as approved only after the profile's rules."""
+    """What the profile's rules kept out of the comparison: texts whose bytes changed and which are as approved only after the
+    rules, values and lines left out of texts, registers that moved as their rule allows."""
     before = {item.name: item for item in approved.items}
-    return tuple(note for item in found.items if item.name in before for note in _normalised(before[item.name], item))
+    both = [(before[item.name], item) for item in found.items if item.name in before]
+    return tuple(note for was, now in both for note in (*_normalised(was, now), *_masked(now), *_moved(was, now)))
 
 
 def empty_notes(approved: Snapshot, found: Snapshot) -> tuple[str, ...]:
@@ -60,8 +63,31 @@ def _normalised(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[str]:
         and was.sha256 != now.sha256
     ]
     if members:
-        more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
-        yield (
-            f"{found.name}: {counted(len(members), 'text')} changed only in what the profile normalises: "
-            f"{', '.join(members[:NAMED])}{more}"
-        )
+        yield f"{found.name}: {counted(len(members), 'text')} changed only in what the profile normalises: {_named(members)}"
+
+
+def _masked(found: ItemSnapshot) -> Iterator[str]:
+    left_out = [(r.member, r.value.masked) for r in found.readings if isinstance(r.value, FileValue) and r.value.masked]
+    if left_out:
+        places = counted(sum(number for _, number in left_out), "place")
+        members = _named([f"{member} ({number})" for member, number in left_out])
+        yield f"{found.name}: {places} in texts not compared, by the profile's rules: {members}"
+
+
+def _moved(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[str]:
+    before = {reading.member: reading.value for reading in approved.readings}
+    moved = []
+    for reading in found.readings:
+        was, now, rule = before.get(reading.member), reading.value, rule_for(approved.moving, reading.member)
+        if rule is None or not isinstance(was, NumberValue | WordValue) or not isinstance(now, NumberValue | WordValue):
+            continue
+        old, new = amount(was), amount(now)
+        if old != new and rule.allows(old, new):
+            moved.append(f"{reading.member} {old.shown} -> {f'{new.shown} {new.unit}'.strip()}")
+    if moved:
+        yield f"{found.name}: {counted(len(moved), 'register')} moved as the profile's rules allow: {_named(moved)}"
+
+
+def _named(members: list[str]) -> str:
+    more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
+    return f"{', '.join(members[:NAMED])}{more}"

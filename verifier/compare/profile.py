@@ -25,6 +25,8 @@ def profile_drifts(approved: Snapshot, found: Snapshot) -> Iterator[Drift]:
     for item in found.items:
         if item.name in before:
             yield from _item(before[item.name], item)
+            if approved.profile_digest != found.profile_digest:  # older baselines do not hold the words of their rules
+                yield from _rules(before[item.name], item)
 
 
 def _item(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[Drift]:
@@ -41,6 +43,23 @@ def _item(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[Drift]:
     )
     if weight:
         yield _drift(f"criticality of {name}", weight, "the approved kind and criticality were applied")
+
+
+def _rules(approved: ItemSnapshot, found: ItemSnapshot) -> Iterator[Drift]:
+    """Rules for registers and texts. Of texts the words are compared."""
+    before, after = tuple(rule.told for rule in approved.moving), tuple(rule.told for rule in found.moving)
+    if before != after:
+        rules = Difference("register rules", _listed(before), _listed(after))
+        yield _drift(f"register rules of {approved.name}", (rules,), f"{_more(before, after)}; the approved ones were applied")
+    if approved.rules != found.rules:
+        rules = Difference("text rules", _listed(approved.rules), _listed(found.rules))
+        why = f"{_more(approved.rules, found.rules)}; texts were normalised by the ones of now"
+        yield _drift(f"text rules of {approved.name}", (rules,), why)
+
+
+def _more(before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    added = tuple(rule for rule in after if rule not in before)
+    return f"rules were added: {_listed(added)}" if added else "the rules are not the approved ones"
 
 
 def _drift(member: str, differences: tuple[Difference, ...], note: str) -> Drift:

@@ -10,8 +10,18 @@ from operator import attrgetter
 from verifier.compare.plain import counted, plain
 from verifier.compare.values import Known, differences, gap, weaker
 from verifier.model.drift import Difference
+from verifier.model.moving import rule_for
 from verifier.model.pattern import compiled
-from verifier.model.snapshot import WHOLE_ITEM, Disagreement, ItemSnapshot, Reading, Unread
+from verifier.model.snapshot import (
+    WHOLE_ITEM,
+    Disagreement,
+    ItemSnapshot,
+    NumberValue,
+    Reading,
+    Unread,
+    WordValue,
+    amount,
+)
 from verifier.model.words import Evidence
 
 
@@ -135,7 +145,7 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
             outcomes.append(TwoAnswers(member, old.value, new.evidence, when_approved=True))
         elif old.value == new.value and old.evidence == new.evidence:
             compared += 1
-        elif found_differences := differences(old.value, new.value):
+        elif (found_differences := differences(old.value, new.value)) and not _moves(approved, old, new):
             compared += 1
             outcomes.append(Changed(member, old.value, new.value, new.evidence, found_differences))
         elif why := gap(old.value, new.value) or weaker(old.value, old.evidence, new.evidence):
@@ -150,6 +160,14 @@ def walk(approved: ItemSnapshot, found: ItemSnapshot) -> Walk:
 def _nothing(_: str) -> bool:
     """A mask that names no member."""
     return False
+
+
+def _moves(approved: ItemSnapshot, old: Reading, new: Reading) -> bool:
+    """Is the difference the one that an approved rule is for?"""
+    if not approved.moving or not isinstance(old.value, NumberValue | WordValue) or type(old.value) is not type(new.value):
+        return False
+    rule = rule_for(approved.moving, old.member)
+    return rule is not None and rule.allows(amount(old.value), amount(new.value))
 
 
 class _Gaps:

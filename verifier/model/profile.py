@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
+from verifier.model.moving import Moving
 from verifier.model.words import Criticality, Kind, Maturity, Table
 
 GIB = 1 << 30
@@ -198,6 +199,15 @@ class Rule:
     no_comments: bool = False
     """Comments of a form are not compared."""
 
+    @property
+    def told(self) -> str:
+        """The step in words: `json of /etc/state.json without /status/uptime`."""
+        words = [self.name, f'"{self.pattern}"' if self.pattern else "", f'between "{self.separator}"' if self.separator else ""]
+        words.append(f"of {', '.join(self.only)}" if self.only else "")
+        without = (*self.mask, *(("comments",) if self.no_comments else ()))
+        words.append(f"without {', '.join(without)}" if without else "")
+        return " ".join(word for word in words if word)
+
 
 @dataclass(frozen=True, slots=True)
 class TextRules:
@@ -227,6 +237,8 @@ class Item:
     """A regular expression with one group that finds a version in text members, so that a downgrade is named."""
     bounds: Bounds = Bounds()
     reference: str = ""
+    moving: tuple[Moving, ...] = ()
+    """Registers that move by themselves in a known way, and are compared by that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from verifier.model.device import DeviceName
+from verifier.model.moving import Amount, Moving
 from verifier.model.words import Criticality, Evidence, FileType, Kind, Reason
 
 
@@ -62,6 +63,13 @@ class WordValue:
     word: int
 
 
+def amount(value: NumberValue | WordValue) -> Amount:
+    """A number, with or without a name."""
+    if isinstance(value, WordValue):
+        return Amount(str(value.word), (value.word,))
+    return Amount(value.shown, value.raw, value.unit)
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
     """It was asked and not read. Never equal to anything."""
@@ -107,6 +115,10 @@ class ItemSnapshot:
     """The profile's mask, copied here so that what was signed says what was not compared."""
     critical_members: tuple[tuple[str, Criticality], ...] = ()
     """Members whose criticality is not the item's."""
+    moving: tuple[Moving, ...] = ()
+    """The profile's rules for registers that move, copied here for the same reason."""
+    rules: tuple[str, ...] = ()
+    """How texts were normalised, in words, so that it can be read before it is signed; the profile's digest stands for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from verifier.model.moving import Moving
 from verifier.model.profile import (
     Ask,
     Bounds,
@@ -46,6 +47,7 @@ def item_of(shape: ItemShape) -> Item:
         version=shape.version or "",
         bounds=_bounds(shape.bounds),
         reference=shape.reference or "",
+        moving=tuple(Moving(each.members, each.counter or False, each.within, each.bits) for each in shape.moving),
     )
 
 

@@ -16,6 +16,9 @@ from verifier.settings.shape import Shape
 ASKS = ("files", "facts", "parameters", "registers", "identification", "server_id", "file_records", "fifo")
 """The keys of an item that say what is asked. Exactly one is written."""
 
+MOVES = ("counter", "within", "bits")
+"""The rules of which one says how a register moves."""
+
 RESERVED = frozenset({"connection", "profile"})
 """Items the tool adds by itself: how the device proved who it is, and in a report what was asked. In any spelling of capitals."""
 
@@ -117,6 +120,35 @@ class FifoShape(Shape):
         return Fifo(self.address)
 
 
+class MovingShape(Shape):
+    """Registers that move by themselves, compared by what they may do: exactly one of counter, within, bits."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [rule]} for rule in MOVES]})
+
+    members: Annotated[tuple[Line, ...], Field(min_length=1, max_length=100)]
+    """Each by its name: a parameter, or a register as reports show it, like `holding 00104`."""
+    counter: Literal[True] | None = None
+    """May rise, never falls."""
+    within: DecimalText | None = None
+    """May be so far from the approved value, in its own unit."""
+    bits: Annotated[tuple[Annotated[int, Field(ge=0, le=15)], ...], Field(max_length=15)] = ()
+    """Bits of one register that are not compared, 0 being the lowest."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if (self.counter is not None) + (self.within is not None) + bool(self.bits) != 1:
+            raise ValueError("a register moves by exactly one rule", f"write one of {', '.join(MOVES)}")
+        if self.within is not None and self.within <= 0:
+            raise ValueError("`within` must be more than 0", "leave the rule out, and every change is drift")
+        return self
+
+    def fits(self, parameter: Parameter) -> bool:
+        """Is it a rule for such a value?"""
+        if self.bits:
+            return parameter.type in (NumberType.U16, NumberType.S16)
+        return parameter.type not in (NumberType.BIT, NumberType.TEXT)
+
+
 class BoundsShape(Shape):
     """What one item may cost. Reaching a bound makes it unread, never silently shorter."""
 
@@ -148,6 +180,8 @@ class ItemShape(Shape):
     """A regular expression with one group that finds a version, so that a downgrade is named."""
     volatile: tuple[MemberPattern, ...] = ()
     """Members that are read and recorded but not compared."""
+    moving: Annotated[tuple[MovingShape, ...], Field(max_length=100)] = ()
+    """Registers that are compared by a rule of their own."""
     bounds: BoundsShape = BoundsShape()
     reference: Line | None = None
 
@@ -163,7 +197,36 @@ class ItemShape(Shape):
             raise ValueError(f"`{self.name}` is an item the tool adds by itself", "choose another name")
         if self.text and not self.files:
             raise ValueError("`text` is for files", "remove it, or ask for `files`")
+        if self.moving:
+            self._named_registers()
         return self
+
+    def _named_registers(self) -> None:
+        numbers = self._numbers()
+        seen: set[str] = set()
+        for rule in self.moving:
+            for name in rule.members:
+                if name not in numbers:
+                    raise ValueError(
+                        f"`moving` names {name}, which the item does not ask",
+                        "write the name of a parameter, or of a register as reports show it, like holding 00104",
+                    )
+                if not rule.fits(numbers[name]):
+                    raise ValueError(f"the rule for {name} does not fit a {numbers[name].type.value}", "see `type`")
+                if name in seen:
+                    raise ValueError(f"two rules for {name}", "write one")
+                seen.add(name)
+
+    def _numbers(self) -> dict[str, Parameter]:
+        """What can move, by the name that reports give it."""
+        if self.parameters:
+            return {each.name: Parameter(each.name, each.table, each.address, each.type, each.length) for each in self.parameters}
+        if self.registers is None:
+            return {}
+        table, first = self.registers.table, self.registers.first
+        kind = NumberType.BIT if table.bits else NumberType.U16
+        names = {f"{table.value} {address:05d}": address for address in range(first, first + self.registers.count)}
+        return {name: Parameter(name, table, address, kind) for name, address in names.items()}
 
 
 class PaceShape(Shape):
