@@ -21,6 +21,8 @@ from verifier.report.machine import json_text
 Node = dict[str, Any]
 SPACE = uuid.UUID("5f2f5f0e-8c1f-5d0b-9a3e-3d6f1c1b7a10")
 """The name space of the serial numbers (RFC 9562, section 5.5): any fixed one will do, and this one is ours."""
+LONGEST_VERSION = 1024
+"""Characters that the schema lets a version have."""
 OWN = "crane-verify:"
 """Before the name of each property of ours."""
 
@@ -93,13 +95,14 @@ def _makers(origin: Origin) -> Node:
 
 def _component(of: Component, device: str) -> Node:
     node: Node = {**_type(of.kind), "bom-ref": f"{device}#{quote(of.item, safe='')}#{quote(of.name, safe='/')}", "name": of.name}
-    if of.version:
+    if 0 < len(of.version) <= LONGEST_VERSION:
         node["version"] = of.version
     if of.sha256:
         node["hashes"] = [{"alg": "SHA-256", "content": of.sha256}]
     node["properties"] = _properties(
         ("item", of.item),
         ("kind", of.kind or ""),
+        ("version", of.version if len(of.version) > LONGEST_VERSION else ""),
         ("what", of.what),
         ("standing", of.standing),
         ("evidence", of.evidence.word if of.evidence is not None else ""),
