@@ -205,11 +205,22 @@ def _quorum_refusal(quorum: Quorum, policy: Policy, roles: set[str]) -> str:
         return why
     if why := _unknown("role", {seat.role for seat in quorum.seats}, roles):
         return why
+    if odd := [algorithm for algorithm in quorum.also if not algorithm.only_beside_another]:
+        return f"the quorum for a {quorum.statement} asks for {odd[0]} beside another, which stands by itself"
+    if why := _said_twice(f"algorithm for a {quorum.statement}", (each.value for each in quorum.also)):
+        return why
     # whoever leaves a quorum that cannot be met finds out on the night it is needed
-    everybody = {owner: policy.roles_of(owner) for owner in {key.owner for key in policy.keys}}
-    if empty := seated(quorum.seats, everybody).empty:
-        return f"even with every signature a {quorum.statement} lacks {' and '.join(empty)}; one person fills one seat"
+    able = {owner: policy.roles_of(owner) for owner in {key.owner for key in policy.keys} if _can_sign(owner, quorum, policy)}
+    if empty := seated(quorum.seats, able).empty:
+        signs = f", and needs a key of {' and '.join(quorum.also)} too" if quorum.also else ""
+        return f"even with every signature a {quorum.statement} lacks {' and '.join(empty)}; one person fills one seat{signs}"
     return ""
+
+
+def _can_sign(owner: str, quorum: Quorum, policy: Policy) -> bool:
+    """Whether somebody has a key that counts by itself, and one of each algorithm that must stand beside it."""
+    algorithms = {key.public.algorithm for key in policy.keys if key.owner == owner}
+    return set(quorum.also) <= algorithms and not all(each.only_beside_another for each in algorithms)
 
 
 def _said_twice(what: str, names: Iterable[str]) -> str:

@@ -147,7 +147,14 @@ def _approvals(
     # 5. One person fills one seat, in a role the policy gives, having signed with all that the quorum asks for.
     able = {owner: policy.roles_of(owner) for owner in counted if set(quorum.also) <= beside.get(owner, set())}
     seating = seated(quorum.seats, able)
-    lacking = tuple(f"{owner} has not signed with {' and '.join(quorum.also)} as well" for owner in counted if owner not in able)
+    lacking = (
+        *(f"{owner} has not signed with {' and '.join(quorum.also)} as well" for owner in counted if owner not in able),
+        *(
+            f"{owner} has signed with {' and '.join(found)} only, which counts beside an ordinary key"
+            for owner, found in beside.items()
+            if owner not in counted
+        ),
+    )
     return Approvals(_signatories(counted, seating, policy), seating.empty, tuple(not_counted), lacking)
 
 
@@ -179,6 +186,8 @@ def _what_is_missing(kind: StatementKind[Any], approvals: Approvals) -> str:
     """`the baseline needs one more security-officer; signed by A. Engineer (engineer)`."""
     needs = " and ".join(f"one more {role}" for role in approvals.missing)
     signers = ", ".join(str(signer) for signer in approvals.signers)
-    signed = f"signed by {signers}" if signers else "nobody the policy knows has signed it"
+    signed = (f"signed by {signers}",) if signers else ()
+    if not signers and not approvals.lacking:
+        signed = ("nobody the policy knows has signed it",)
     why_not = (*approvals.lacking, *(str(each) for each in approvals.not_counted))
-    return "; ".join((f"the {kind.word} needs {needs}", signed, *why_not))
+    return "; ".join((f"the {kind.word} needs {needs}", *signed, *why_not))
