@@ -220,4 +220,4 @@ def _enough(seen: Sequence[Sighting], quorum: Quorum | None, policy: Policy) -> 
         return (seen[0].by,)
     roles = {each.by: policy.roles_of(each.by) for each in seen if each.how == COSIGNATURE}
     seating = seated(quorum.seats, roles)
-    return () if seating.empty else tuple(owner for owner, _ in seating.filled)
+    return () if seating.empty else tuple(sorted(owner for owner, _ in seating.filled))
