@@ -1,4 +1,4 @@
-"""Several algorithms in one envelope: each key with its own, and ML-DSA-65, which a policy may demand beside another signature."""
+"""Several algorithms in one envelope: each key with its own, and ML-DSA-65, which a policy may demand beside another one."""
 
 from __future__ import annotations
 
