@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
-from verifier.cli import desk
-from verifier.cli.output import json_option, print_json
+from verifier.cli import bundle, desk, log_outside, log_witness
+from verifier.cli.evidence import reach_document
+from verifier.cli.output import json_option, print_json, tell
 from verifier.errors import TrustError
-from verifier.procedures.audit import audit_log, checkpoint_of
-from verifier.procedures.recording import report_signer
+from verifier.procedures.audit import audit_log
+from verifier.procedures.witnessing import Watched
 from verifier.record.files import write_whole
+
+SILENCES_SHOWN = 3
 
 
 @click.group()
@@ -43,38 +46,37 @@ def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_js
     Example:
       crane-verify log verify
     """
-    audit = audit_log(desk.workspace(ctx), desk.policy(ctx), [path.read_bytes() for path in against], tree_only)
+    space = desk.workspace(ctx)
+    audit = audit_log(space, space.trusted(), [path.read_bytes() for path in against], tree_only)
     if as_json:
-        print_json({"entries": audit.entries, "covered": audit.covered, "findings": audit.findings})
+        print_json(
+            {
+                "entries": audit.entries,
+                "covered": audit.covered,
+                "findings": audit.findings,
+                "witnessed": reach_document(audit.reach),
+                "silences": [str(each) for each in audit.silences],
+            }
+        )
     elif not audit.findings:
         checked = "the tree holds" if tree_only else "none missing, none changed, every signature holds"
         click.secho(f"{audit.entries} entries, {checked}", fg="green")
         if audit.covered < audit.entries:
             waiting = audit.entries - audit.covered
             click.echo(f"{waiting} of them wait for the checkpoint that the next check signs, or `log checkpoint --sign`.")
-        if not against:
+        tell(str(Watched(audit.entries, audit.reach, ())))
+        if not against and audit.reach.at is None:
             click.echo("That its own key did not sign another history, only a checkpoint kept elsewhere can show: --against.")
+        for silence in audit.silences[-SILENCES_SHOWN:]:
+            tell(f"note: {silence}")
+        if len(audit.silences) > SILENCES_SHOWN:
+            click.echo(f"note: {len(audit.silences) - SILENCES_SHOWN} more before them; --json lists them")
+        if audit.elsewhere:
+            click.echo(f"note: {audit.elsewhere} reports name a baseline that is not in the record before them")
     if audit.findings:
         raise TrustError(
             "the record does not hold:\n  " + "\n  ".join(audit.findings), "keep this folder as it is, and restore from a copy"
         )
-
-
-@command.command()
-@click.option("--sign", is_flag=True, help="Take in the entries that wait, and sign a new one with this machine's key.")
-@click.pass_context
-def checkpoint(ctx: click.Context, sign: bool) -> None:
-    """Print the newest checkpoint: the log's name, length and root, signed. Keep it elsewhere, for `log verify --against`.
-
-    \b
-    Example:
-      crane-verify log checkpoint > sts-01.checkpoint
-    """
-    space, policy = desk.workspace(ctx), desk.policy(ctx)
-    if sign:
-        signer = report_signer(desk.collector(ctx))
-        space.log.sign(signer, policy.log_keys(even_stolen=True), again=True)
-    click.echo(checkpoint_of(space, policy).decode(), nl=False)
 
 
 @command.command()
@@ -91,3 +93,9 @@ def prove(ctx: click.Context, sequence: int, output: Path) -> None:
     proof = desk.workspace(ctx).log.prove(sequence, desk.policy(ctx).log_keys())
     write_whole(output.resolve(), proof.written())
     click.echo(f"{output}: entry {sequence}, {len(proof.hashes)} hashes, {len(proof.written())} bytes")
+
+
+command.add_command(log_outside.checkpoint)
+command.add_command(log_outside.take)
+command.add_command(log_witness.witness)
+command.add_command(bundle.command, "bundle")

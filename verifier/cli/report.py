@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
+from verifier.cli.bundle import verify_bundle
 from verifier.cli.evidence import bounds_document
 from verifier.cli.output import json_option, local, print_json, say, table, tell
 from verifier.errors import TrustError, UsageError
@@ -104,11 +105,15 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("which")
+@click.argument("which", metavar="NUMBER|DEVICE|FILE|BUNDLE")
+@click.option("--root", default="", metavar="FINGERPRINT", help="Of the first root, as you know it. For a bundle.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, which: str, as_json: bool) -> None:
-    """Check the signatures of a report of the record, or of an exported envelope, and say what is known of when it was made.
+def verify(ctx: click.Context, which: str, root: str, as_json: bool) -> None:
+    """Check a report of the record, or an exported envelope: its signatures, and what is known of when it was made.
+
+    Or check a whole evidence bundle (`log bundle`), a folder: it needs no workspace, no network and no clock, and nothing is
+    written. What was proven is said in words, and what was not.
 
     Leaves with 5 if something does not hold.
 
@@ -116,9 +121,14 @@ def verify(ctx: click.Context, which: str, as_json: bool) -> None:
     Example:
       crane-verify report verify 17
       crane-verify report verify report.dsse.json
+      crane-verify report verify /media/usb/evidence-2026 --root 3f9a...
     """
     # a number is an entry of the record, whatever lies in this folder
-    if not which.isdigit() and Path(which).is_file():
+    if not which.isdigit() and Path(which).is_dir():
+        verify_bundle(Path(which), root, as_json)
+    elif root:
+        raise UsageError("--root is for a bundle", f"{which} is judged by the policy of the workspace")
+    elif not which.isdigit() and Path(which).is_file():
         _verify_file(ctx, Path(which), as_json)
     else:
         _verify_entry(ctx, which, as_json)

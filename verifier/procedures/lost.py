@@ -34,11 +34,12 @@ def lost(inventory: Inventory, words: Sequence[str], workspace: Workspace) -> tu
         TrustError: the record is not what it was.
     """
     here = {device.name for device in inventory.devices}
-    gone = (name for name in workspace.baselines.devices() if name not in here and _named(name, words))
+    gone = (name for name in workspace.baselines.devices() if name not in here and named(name, words))
     return tuple(Lost(name, workspace.baselines.approved_path(name).exists()) for name in gone)
 
 
-def _named(name: DeviceName, words: Sequence[str]) -> bool:
+def named(name: DeviceName, words: Sequence[str]) -> bool:
+    """Whether one of these words stands for the device, its crane or its site; no words stand for all."""
     whole = (name.site, name.crane, name.device)
     asked = [tuple(word.strip("/").split("/")) for word in words]
     return not asked or any(whole[:length][-len(each) :] == each for each in asked for length in (1, 2, 3))

@@ -290,9 +290,7 @@ class Log:
                 force_names(self._path(sequence - 1).parent)
 
     def _path(self, sequence: int) -> Path:
-        """`entries/000/017/000017042.json`."""
-        name = f"{sequence:09}"
-        return self._entries / name[:3] / name[3:6] / f"{name}.json"
+        return self.folder / entry_path(sequence)
 
     def _entry(self, sequence: int) -> Entry:
         return Entry(sequence, hashlib.sha256(self.read(sequence)).hexdigest())
@@ -304,6 +302,12 @@ class Log:
                 in_place = path == self._path(int(entry[1])) and path.is_file() if entry else _FOLDER.fullmatch(path.name)
                 if not in_place or path.is_symlink() or (not entry and not path.is_dir()):
                     yield path
+
+
+def entry_path(sequence: int) -> str:
+    """Where an entry lies in the folder of the log: `entries/000/017/000017042.json`."""
+    name = f"{sequence:09}"
+    return f"entries/{name[:3]}/{name[3:6]}/{name}.json"
 
 
 def _entry_findings(sequence: int, envelope: bytes, before: str) -> Iterator[Finding]:
