@@ -197,7 +197,7 @@ def _tell(outcome: InForce | Waiting) -> None:
         case InForce(baseline, entry):
             tell(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
         case Waiting(approvals):
-            tell(f"signed; still needed: {', '.join(approvals.missing)}\n", fg="yellow")
+            tell(f"signed; still needed: {'; '.join((', '.join(approvals.missing), *approvals.lacking))}\n", fg="yellow")
 
 
 def _print_or_ask(seen: Proposal, yes: bool) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from verifier.errors import UsageError
 
 FORM = "write pkcs11:token=NAME;object=LABEL?module-path=/path/to/module.so"
-MODULES = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so (cards), libykcs11.so (YubiKey), /usr/lib/softhsm/libsofthsm2.so (tests)"
+MODULES = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so (cards), libykcs11.so (YubiKey), /usr/lib/softhsm/libsofthsm2.so (SoftHSM)"
 
 
 @dataclass(frozen=True, slots=True)
