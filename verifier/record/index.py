@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -117,20 +116,22 @@ class Index:
         """
         below = MOST_ENTRIES
         one = devices[0] if len(devices) == 1 else None
-        for again in (True, False):
+        again = False
+        while True:
             for row in self._rows_below(below, kind, one):
                 if devices and row.device not in devices:
                     continue
                 envelope = self.log.read(row.sequence)
                 if hashlib.sha256(envelope).hexdigest() != row.sha256 or row_of(row.sequence, envelope) != row:
-                    if not again:
+                    if again:
                         raise _changing(row)
-                    self.forget()
                     break
                 below = row.sequence
                 yield row, envelope
             else:
                 return
+            again = True
+            self.forget()
 
     def entry(self, sha256: str) -> tuple[int, bytes] | None:
         """The number and the envelope of the first entry with this digest; None: there is none. Raises as `entries`."""
@@ -144,10 +145,11 @@ class Index:
 
     def forget(self) -> None:
         """Throw the index away; the next use makes it again."""
-        with _MEMORY.lock:
-            _MEMORY.databases.pop(self.path, None)
-        with contextlib.suppress(_Elsewhere), self._alone():
-            self._remove()
+        try:
+            with self._alone():
+                self._remove()
+        except _Elsewhere:
+            _MEMORY.put(self.path, _empty())
 
     def _named(self, sha256: str) -> tuple[Row | None, bytes]:
         row = self.named(sha256)
@@ -155,23 +157,24 @@ class Index:
 
     def _rows_below(self, below: int, kind: str, device: DeviceName | None) -> Iterator[Row]:
         where, values = _where(kind, device)
-        for page in itertools.chain((FIRST_PAGE,), itertools.repeat(LATER_PAGE)):
+        page = FIRST_PAGE
+        while True:
             rows = self._ask(f"WHERE {where} AND sequence < ? ORDER BY sequence DESC LIMIT ?", (*values, below, page))
             yield from rows
             if len(rows) < page:
                 return
-            below = rows[-1].sequence
+            below, page = rows[-1].sequence, LATER_PAGE
 
     def _ask(self, question: str, values: Values) -> list[Row]:
         """Rows, from a database that holds all of the log as it is now."""
-        for place in (self._from_file, self._from_file, self._from_memory):
+        for _ in range(4):
             try:
-                return place(question, values)
+                return self._from_memory(question, values) if self.path in _MEMORY else self._from_file(question, values)
             except _Elsewhere:
-                continue
+                _MEMORY.put(self.path, self._copied())
             except (sqlite3.Error, ValueError):
                 self.forget()
-        return self._from_memory(question, values)
+        raise RecordError(f"{self.path} can neither be read nor be made again", "take it away; it is made again from the log")
 
     def _from_file(self, question: str, values: Values) -> list[Row]:
         with contextlib.suppress(sqlite3.Error, ValueError), closing(_opened(self.path, "ro")) as database:
@@ -190,9 +193,7 @@ class Index:
             raise
 
     def _from_memory(self, question: str, values: Values) -> list[Row]:
-        with _MEMORY.lock:
-            database = _MEMORY.databases.get(self.path) or self._copied()
-            _MEMORY.databases[self.path] = database
+        with _MEMORY.alone(self.path) as database:
             while not self._take_in(database):
                 pass
             return _answer(database, question, values)
@@ -244,12 +245,10 @@ class Index:
 
     def _copied(self) -> sqlite3.Connection:
         """A database in memory, begun with what the file holds if it can be read: on a read-only disk, only the rest is new."""
-        database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        database = _empty()
         with contextlib.suppress(sqlite3.Error), closing(_opened(self.path, "ro")) as source:
             if _is_ours(source) and source.execute("PRAGMA quick_check").fetchall() == [("ok",)]:
                 source.backup(database)
-                return database
-        database.executescript(_TABLES)
         return database
 
     @contextlib.contextmanager
@@ -271,15 +270,33 @@ class Index:
             raise _Elsewhere from error
 
 
-@dataclass(frozen=True, slots=True)
 class _Memory:
     """Indexes that cannot be kept on disk, for as long as this program runs."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    databases: dict[Path, sqlite3.Connection] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._databases: dict[Path, sqlite3.Connection] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._databases
+
+    def put(self, path: Path, database: sqlite3.Connection) -> None:
+        with self._lock:
+            self._databases[path] = database
+
+    @contextlib.contextmanager
+    def alone(self, path: Path) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._databases[path]
 
 
 _MEMORY = _Memory()
+
+
+def _empty() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database.executescript(_TABLES)
+    return database
 
 
 def _changing(row: Row) -> TrustError:
