@@ -11,6 +11,7 @@ from verifier.errors import CraneVerifyError, RecordError, TrustError, UsageErro
 from verifier.model.device import Device
 from verifier.procedures.check import check
 from verifier.procedures.collector import Collector
+from verifier.procedures.policy_history import record_policy
 from verifier.procedures.recording import take_in
 from verifier.procedures.witnessing import newest_witnessed
 from verifier.report.signed import SignedReport
@@ -39,13 +40,15 @@ def check_all(devices: Sequence[Device], collector: Collector, at_once: int) -> 
     Whoever stops taking outcomes gets no more devices asked, and does not wait for those that are being asked.
 
     The record's tree is brought up to date before, so that nothing is added to a history that does not hold, and after: one
-    checkpoint over all reports of a run. A run that is stopped leaves that to the next.
+    checkpoint over all reports of a run. A run that is stopped leaves that to the next. The policy under which they are signed
+    stands in the record before them.
 
     Raises:
-        TrustError: the record is not what was signed before. No device was asked.
+        TrustError: the record is not what was signed before, or the policy is behind it. No device was asked.
     """
     with contextlib.suppress(RecordError, UsageError):  # a full disk or a missing key is said of each report
         take_in(collector)
+        record_policy(collector)
     collector = replace(collector, witnessed=newest_witnessed(collector.workspace.log, collector.policy))
     pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="device")
     try:
