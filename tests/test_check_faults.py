@@ -141,7 +141,7 @@ def record(person: Person) -> dict[int, Report]:
     audit = audit_log(space, space.trusted())
     assert audit.findings == ()
     found = {each.sequence: each.report for each in reports(space)}
-    assert set(found) == set(range(3, audit.entries)), "three baselines, then reports only"
+    assert set(found) == set(range(4, audit.entries)), "the policy, three baselines, then reports only"
     return found
 
 

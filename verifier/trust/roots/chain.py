@@ -50,11 +50,6 @@ def chained(files: Sequence[TrustFile]) -> Chain:
     return Chain(policy, (*roots, last), newest, found)
 
 
-def roots_chained(files: Sequence[TrustFile]) -> RootVersion:
-    """The newest root, with every one before it checked. Raises as `read_trust`."""
-    return _newest(files)
-
-
 def signed_by(root: Root, terms: RootTerms, role: str, of: RootVersion | TargetsVersion) -> frozenset[str]:
     """The persons of a root whose signature under a file holds, as python-tuf verifies it; the number may fall short."""
     result = _result(root, role, of)
