@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -164,3 +167,24 @@ def test_a_blob_that_is_no_key_is_passed_over(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("verifier.trust.signers.agent.held_keys", lambda: held)
     with pytest.raises(UsageError, match="holds no key that can sign here"):
         agent_signer()
+
+
+def test_the_whole_first_day_with_an_agent(agent: SshAgent, tmp_path: Path) -> None:
+    """Trust begins with the agent's key, and nobody writes a file in its place."""
+    public = read_public_key(agent.add("key", "-t", "ed25519"))
+    environment = {
+        **os.environ,
+        "CRANE_VERIFY_KEY": "agent:key",
+        "CRANE_VERIFY_COLLECTOR_KEY": str(tmp_path / "keys/collector.key"),
+    }
+
+    def types(*arguments: str) -> str:
+        command = [sys.executable, "-m", "verifier", *arguments]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "approves baselines with agent:key" in types("init", "cranes", "--name", "A. Engineer")
+    assert public.fingerprint in types("-w", "cranes", "trust", "show")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cranes", "keys"]
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["collector.key"]
