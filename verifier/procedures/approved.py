@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import datetime
 
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.device import Device, DeviceName
 from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.collector import Collector
+from verifier.procedures.comparing import Valid
+from verifier.procedures.policy_history import placed, since
 from verifier.trust.baseline_rules import Stale, current, freshness, not_withdrawn, overlapping
+from verifier.trust.policy import Policy
 from verifier.trust.statement import BASELINE, WITHDRAWAL
 from verifier.trust.verify import Verified, claimed, verify
-
-
-@dataclass(frozen=True, slots=True)
-class Valid:
-    """What a device may be like today."""
-
-    newest: Verified[Baseline]
-    older: Verified[Baseline] | None = None
-    """The one it replaces, while it is valid beside it; None: the newest alone is."""
-    alone: str = ""
-    """Why the older one is not valid although its time has not passed, in words; empty: nothing to tell."""
 
 
 def valid(device: Device, collector: Collector) -> Valid:
@@ -73,14 +67,15 @@ def withdrawals(device: DeviceName, collector: Collector) -> Iterator[Verified[W
     """The withdrawals of this device's baselines that count, newest first. One that is not signed as the policy asks counts for
     nothing; `log verify` shows it.
 
-    It is judged at its own time, also where its key was stolen later: what was withdrawn stays so until one is approved anew.
+    It is judged at its own time and by the policy of its place in the record, also where its key was stolen, or its signer left,
+    later: what was withdrawn stays so until one is approved anew.
     """
-    for _, envelope in collector.workspace.baselines.withdrawals.claims(device):
+    for sequence, envelope in collector.workspace.baselines.withdrawals.claims(device):
         at = claimed(envelope, WITHDRAWAL).at
-        try:
-            yield verify(envelope, WITHDRAWAL, collector.policy, at, known_by=at)
-        except TrustError:
-            continue
+        for policy in _policies_at(sequence, collector):
+            with contextlib.suppress(TrustError):
+                yield verify(envelope, WITHDRAWAL, policy, at, known_by=at)
+                break
 
 
 def _replaced(newest_one: Verified[Baseline], collector: Collector) -> Verified[Baseline]:
@@ -101,5 +96,36 @@ def _replaced(newest_one: Verified[Baseline], collector: Collector) -> Verified[
     return older
 
 
+def _policies_at(sequence: int, collector: Collector) -> Iterator[Policy]:
+    """The policies by which an entry may have been signed: today's, that of its place, and the one recorded next after it."""
+    yield collector.policy
+    recorded = placed(collector.workspace, collector.workspace.trusted())
+    yield from [each.trusted.policy for each in recorded if each.sequence <= sequence][-1:]
+    yield from [each.trusted.policy for each in recorded if each.sequence > sequence][:1]
+
+
 def _in_use(envelope: bytes, collector: Collector) -> Verified[Baseline]:
-    return verify(envelope, BASELINE, collector.policy, collector.now())
+    """A baseline that today's policy trusts. That a key came to its planned end voids nothing that was accepted before.
+
+    Raises:
+        TrustError: today's policy does not trust it.
+    """
+    try:
+        return verify(envelope, BASELINE, collector.policy, collector.now())
+    except TrustError as error:
+        with contextlib.suppress(TrustError):
+            if accepted := _accepted_at(envelope, collector):
+                return verify(envelope, BASELINE, collector.policy, accepted)
+        raise error
+
+
+def _accepted_at(envelope: bytes, collector: Collector) -> datetime | None:
+    """When a baseline was accepted here, as far as is known: it says when it was proposed, and was not accepted before the policy
+    that stands before it in the record was in force. So nobody dates back past the policy that ended a key. None: it never was.
+    """
+    found = collector.workspace.baselines.entry(hashlib.sha256(envelope).hexdigest())
+    if found is None:
+        return None
+    policies = placed(collector.workspace, collector.workspace.trusted())
+    times = (claimed(envelope, BASELINE).proposed, since(found[0], policies))
+    return max(each for each in times if each)

@@ -10,8 +10,18 @@ from verifier.model.baseline import Baseline
 from verifier.model.drift import Drift
 from verifier.model.snapshot import Snapshot
 from verifier.model.words import DriftKind
-from verifier.procedures.approved import Valid
 from verifier.trust.verify import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """What a device may be like today."""
+
+    newest: Verified[Baseline]
+    older: Verified[Baseline] | None = None
+    """The one it replaces, while it is valid beside it; None: the newest alone is."""
+    alone: str = ""
+    """Why the older one is not valid although its time has not passed, in words; empty: nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
