@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from tests.card_port import Port as CardPort
+from tests.card_port import founded
 from tests.servers.tsa import Authority, authority
 from tests.trust_fixtures import COLLECTOR, DEVICE, ENGINEER, NOW, OFFICER, OTHER_DEVICE, baseline, report
 from tests.witness_fixtures import CLASS, Outside, watched_policy
@@ -15,7 +18,7 @@ from verifier.model.heartbeat import Heartbeat
 from verifier.model.report import BaselineRef, WitnessedRef
 from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.bundle import Bundled, Choice, write_evidence
-from verifier.procedures.witnessing import newest_witnessed
+from verifier.procedures.witnessing import kept_in, newest_witnessed
 from verifier.record.workspace import Workspace
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.log.sighting import Stamp
@@ -98,8 +101,6 @@ class Port:
 
     def is_stamped(self) -> None:
         """A checkpoint over all there is, which the time authority stamps now: it has no other clock."""
-        from verifier.procedures.witnessing import kept_in
-
         assert self.stamps
         self.signs()
         log = self.workspace.log
@@ -133,3 +134,49 @@ def busy_port(folder: Path, stamped: bool = True) -> Port:
     port.reports(datetime.now(UTC), one)
     port.signs()
     return port
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What an auditor gets from a port whose policy is signed, made with the commands as they are typed."""
+
+    bundle: Path
+    fingerprint: str
+    port: CardPort
+
+    def copy(self, folder: Path) -> Path:
+        """A copy to do with as one likes."""
+        shutil.copytree(self.bundle, folder)
+        return folder
+
+
+def handed(folder: Path) -> Handed:
+    """Two baselines, one approved with a P-256 key; checks; a later policy; cosigned by a witness, then stamped."""
+    port = founded(folder / "port")
+    fingerprint = Workspace(port.workspace).trusted().fingerprint
+    stamps = authority(folder / "tsa")
+    chain = folder / "tsa/chain.pem"
+    chain.write_text((folder / "tsa/signer.pem").read_text() + (folder / "tsa/root.pem").read_text())
+    witness, second = folder / "class.key", folder / "second.key"
+    port.succeeds("trust", "key", str(witness), "--no-passphrase")
+    port.succeeds("trust", "key", str(second), "--algorithm", "ecdsa-sha2-nistp256", "--no-passphrase")
+    port.succeeds("check", "STS-01/card")
+    port.succeeds("trust", "add", f"{witness}.pub", "--name", "Class Society", "--role", "witness")
+    port.succeeds("trust", "add", f"{second}.pub", "--name", "B. Engineer", "--role", "engineer")
+    port.succeeds("trust", "add", str(chain), "--name", stamps.name, "--role", "time-authority")
+    assert port.types("check", "STS-01").code == 5  # the spare was never approved
+    log_key = folder / "collector.pub"
+    log_key.write_text(Workspace(port.workspace).trusted().policy.log_keys()[0].openssh + "\n")
+    looking = ("--key", str(witness), "--log-key", str(log_key), "--memory", str(folder / "memory"))
+    port.succeeds("log", "witness", str(port.workspace), *looking)
+    port.succeeds("baseline", "propose", "STS-01/spare", "--reason", "commissioning")
+    port.succeeds("baseline", "approve", "STS-01/spare", "--yes", "--key", str(second))
+    port.succeeds("check", "STS-01")
+    request, response = folder / "log.tsq", folder / "log.tsr"
+    port.succeeds("log", "checkpoint", "--time-request", "--output", str(request))
+    response.write_bytes(stamps.stamp(request.read_bytes()))
+    port.succeeds("log", "take", str(response))
+    port.succeeds("check", "STS-01/card")
+    bundle = folder / "evidence"
+    port.succeeds("log", "bundle", str(bundle))
+    return Handed(bundle, fingerprint, port)

@@ -64,7 +64,7 @@ def verify_bundle(folder: Path, root: str, as_json: bool) -> None:
     """
     found = examine(folder, root)
     if as_json:
-        print_json(_document(found))
+        print_json(document(found))
     if found.findings:
         listed = "\n  ".join(found.findings[:SHOWN])
         more = f"\n  and {len(found.findings) - SHOWN} more: --json lists them" if len(found.findings) > SHOWN else ""
@@ -173,7 +173,8 @@ def _about(entry: Judged) -> tuple[str, str]:
             return "-", "-"
 
 
-def _document(found: Examination) -> dict[str, object]:
+def document(found: Examination) -> dict[str, object]:
+    """The examination as JSON has it."""
     return {
         "holds": not found.findings,
         "findings": found.findings,

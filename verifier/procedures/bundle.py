@@ -97,8 +97,8 @@ def write_evidence(workspace: Workspace, trusted: Trusted, choice: Choice, folde
     rows = tuple(reversed(tuple(workspace.index.rows())))
     chosen = _chosen(workspace, rows, choice)
     covered = tuple(row for row in chosen if row.sequence < checkpoint.size)
-    if not any(row.kind not in ALWAYS for row in covered):
-        raise UsageError(f"no checkpoint covers any of the {len(chosen)} entries that were chosen", SIGN)
+    if not any(row.kind not in ALWAYS and choice.has(row) for row in covered):
+        raise UsageError("no checkpoint covers what was chosen yet, so nothing of it can be proven", SIGN)
     write_bundle(folder, _Evidence(log, history, checkpoint, covered, choice).files())
     kinds = Counter(row.kind for row in covered)
     return Bundled(folder, tuple(sorted(kinds.items())), checkpoint.size, len(chosen) - len(covered))
@@ -220,14 +220,15 @@ class _Evidence:
             sizes = {each.size for each in self.history.sightings if each.how == how}
             return next((sequence for sequence in newest_first if under[sequence] in sizes), -1)
 
+        cosigned, stamped = seen(COSIGNATURE), seen(TIME_STAMP)
         return readme(
             Enclosed(
                 origin=self.checkpoint.origin,
                 entries=self.checkpoint.size,
                 enclosed=len(self.rows),
-                example=newest_first[0],
-                cosigned=seen(COSIGNATURE),
-                stamped=seen(TIME_STAMP),
+                example=next((each for each in (cosigned, stamped) if each >= 0), newest_first[0]),
+                cosigned=cosigned,
+                stamped=stamped,
                 fingerprint=self.history.standing.fingerprint,
                 scope=self.choice.scope,
             )
