@@ -34,6 +34,7 @@ def test_each_crane_shows_its_devices_and_what_is_unknown_is_counted(port: Port)
         "2 of 3 devices: model unknown\n"
         "2 of 3 devices: serial number unknown\n"
         "2 of 3 devices: firmware version unknown (2 without a baseline that can be trusted)\n"
+        "what you know of a device is written under its `facts` in inventory.yaml: {supplier: ..., country of origin: ...}\n"
     )
     assert "2 of 3" not in port.succeeds("inventory", "STS-01").out
 

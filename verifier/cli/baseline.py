@@ -147,7 +147,9 @@ def export_(ctx: click.Context, /, words: tuple[str, ...], as_list: bool, output
     """
     if as_list:
         return write_approved_list(ctx, words, Wanted(**how), output)
-    if any(how.values()) or len(words) != 1:
+    if any(how.values()):
+        raise UsageError("--format, --items and --marking belong to --approved-list", "give that too; an envelope has one form")
+    if len(words) != 1:
         raise UsageError("an envelope is one device's", "name one device, or give --approved-list for the list over several")
     verified = approved(desk.one_device(ctx, words[0]), desk.collector(ctx))
     write_whole(output.resolve(), verified.envelope)

@@ -48,3 +48,5 @@ def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
         click.echo()
     for line in unknown_lines(stocks):
         tell(line)
+    if any(each.origin.unknown for each in stocks):
+        tell("what you know of a device is written under its `facts` in inventory.yaml: {supplier: ..., country of origin: ...}")

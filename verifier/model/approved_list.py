@@ -87,8 +87,3 @@ class ApprovedList:
     marking: str
     """How the port wants it marked; empty: not at all."""
     devices: tuple[ApprovedDevice | NotApproved, ...]
-
-    @property
-    def missing(self) -> tuple[NotApproved, ...]:
-        """The devices of which nothing is approved."""
-        return tuple(each for each in self.devices if isinstance(each, NotApproved))
