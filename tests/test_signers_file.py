@@ -197,6 +197,15 @@ def test_what_is_no_private_key_is_refused(data: bytes) -> None:
         load_private_key(data, never_asked)
 
 
+def test_the_long_form_of_an_ml_dsa_key_is_refused_with_what_to_do() -> None:
+    """RFC 9881, section 6, the third form: both the seed and what it grows into."""
+    both = pkcs8._der(0x30, pkcs8._der(4, bytes(32)), pkcs8._der(4, bytes(4032)))
+    der = pkcs8._der(0x30, b"\2\1\0", pkcs8._der(0x30, bytes.fromhex("0609608648016503040312")), pkcs8._der(4, both))
+    with pytest.raises(TrustError, match="no private key that can be read") as caught:
+        load_private_key(b"-----BEGIN PRIVATE KEY-----\n" + base64.b64encode(der) + b"\n-----END PRIVATE KEY-----\n", never_asked)
+    assert "crane-verify trust key --algorithm ml-dsa-65" in caught.value.hint
+
+
 def test_a_private_key_of_another_algorithm_is_refused() -> None:
     key = ec.generate_private_key(ec.SECP384R1())
     with pytest.raises(TrustError, match="on the curve secp384r1; those that count are"):

@@ -86,7 +86,8 @@ def load_private_key(data: bytes, passphrase: Callable[[], str]) -> FileSigner:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-    load = load_ssh_private_key if b"BEGIN OPENSSH PRIVATE KEY" in data else load_pem_private_key
+    openssh = b"BEGIN OPENSSH PRIVATE KEY" in data
+    load = load_ssh_private_key if openssh else load_pem_private_key
     try:
         try:
             private = load(data, None)
@@ -99,7 +100,11 @@ def load_private_key(data: bytes, passphrase: Callable[[], str]) -> FileSigner:
                     "the passphrase does not open the signing key", "try again; a lost passphrase means a new key"
                 ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise TrustError("the signing key's file holds no private key that can be read", MAKE_A_KEY) from error
+        # what openssl 3.5 writes by default of ML-DSA is the long form, which the library does not read
+        seed = (
+            "" if openssh else "; of ML-DSA-65 only the short form (seed) is read: crane-verify trust key --algorithm ml-dsa-65"
+        )
+        raise TrustError("the signing key's file holds no private key that can be read", MAKE_A_KEY + seed) from error
     return FileSigner(private)  # type: ignore[arg-type]  # of whatever kind it is; FileSigner refuses those that do not count
 
 
