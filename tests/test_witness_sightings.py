@@ -349,7 +349,7 @@ def test_whoever_was_quicker_was_first(log: Log, monkeypatch: pytest.MonkeyPatch
     kept = kept_in(log)
     path = kept.folder / "000000000100" / f"{'0' * 16}.cosignature"
 
-    def quicker(_: Path, data: bytes) -> None:
+    def quicker(_: Path, data: bytes, staging: Path) -> None:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"theirs")
         raise RecordError("it is there already")
@@ -359,7 +359,7 @@ def test_whoever_was_quicker_was_first(log: Log, monkeypatch: pytest.MonkeyPatch
     path.unlink()
     path.parent.rmdir()
 
-    def full(_: Path, data: bytes) -> None:
+    def full(_: Path, data: bytes, staging: Path) -> None:
         raise RecordError("the disk is full")
 
     monkeypatch.setattr("verifier.record.witnessed.write_new", full)

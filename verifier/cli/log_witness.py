@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import assert_never
 
 import click
 
@@ -96,3 +97,5 @@ def _named_there(found: Checkpoint, asking: Asking) -> list[PublicKey]:
                 return [key for key in keys if holds(read_note(asking.checkpoint), found.origin, (key,))]
             except TrustError:
                 return []
+        case _:
+            assert_never(asking)

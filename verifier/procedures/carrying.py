@@ -71,6 +71,8 @@ def take(workspace: Workspace, policy: Policy, data: bytes) -> tuple[Taken, ...]
         TrustError: it is neither, or it is not for this log, or not by anybody the policy knows. Nothing of it was kept.
         RecordError: the disk refused.
     """
+    if data.startswith(b"old "):
+        raise TrustError("this is a request, not what came back", "take in what the witness gave for it: NAME.cosigned")
     if data.startswith(DER_SEQUENCE):
         return (_take_stamp(workspace.log, policy, data),)
     return _take_cosigned(workspace.log, policy, data)

@@ -5,14 +5,15 @@ This memory is all that keeps a witness from signing two histories, so a file th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import TrustError
 from verifier.model.codec import CodecError, dumps, loads
-from verifier.record.files import PRIVATE, read_whole, write_whole
+from verifier.record.files import PRIVATE, clear_partials, read_whole, write_whole
 from verifier.record.lock import locked
 from verifier.trust.log.witness import Remembered
 
@@ -24,13 +25,16 @@ WAIT = 60.0
 class WitnessMemory:
     folder: Path
 
-    def alone(self, wait_seconds: float = WAIT) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def alone(self, wait_seconds: float = WAIT) -> Iterator[None]:
         """Be alone with the memory, from reading it until it is written.
 
         Raises:
             RecordError: another run held it all the while.
         """
-        return locked(self.folder / ".lock", wait_seconds)
+        with locked(self.folder / ".lock", wait_seconds):
+            clear_partials(self.folder)
+            yield
 
     def of(self, origin: str) -> Remembered | None:
         """What is remembered of a log; None: this witness never saw it.

@@ -75,7 +75,7 @@ class Witnessed:
         """
         found = read_checkpoint(read_note(checkpoint))
         path = self._place(found.size) / "checkpoint"
-        there = _kept_first(path, checkpoint)
+        there = self._kept_first(path, checkpoint)
         if read_note(there).text != found.text:
             raise TrustError(
                 f"another checkpoint of {found.size} entries was shown to witnesses before: the history was rewritten",
@@ -85,27 +85,29 @@ class Witnessed:
 
     def add_cosignature(self, size: int, number: str, line: bytes) -> bytes:
         """Keep a witness's line, unless one of its key is there. Gives the one that is there. Raises as `keep`."""
-        return _kept_first(self._place(size) / f"{number}.cosignature", line)
+        return self._kept_first(self._place(size) / f"{number}.cosignature", line)
 
     def add_stamp(self, size: int, stamp: Stamp) -> bytes:
         """Keep a time stamp, unless one of this authority is there. Gives the one that is there. Raises as `keep`."""
-        return _kept_first(self._place(size) / f"{stamp.number}.tsr", stamp.response)
+        return self._kept_first(self._place(size) / f"{stamp.number}.tsr", stamp.response)
 
     def _place(self, size: int) -> Path:
         return self.folder / f"{size:012}"
 
-
-def _kept_first(path: Path, data: bytes) -> bytes:
-    there = read_whole(path)
-    if there is None:
+    def _kept_first(self, path: Path, data: bytes) -> bytes:
+        there = read_whole(path)
+        if there is not None:
+            return there
         try:
-            write_new(path, data)
+            # where the log's own leftovers of killed runs are looked for
+            write_new(path, data, staging=self.folder.parent / "partial")
         except RecordError:
             # somebody else may have been quicker
             there = read_whole(path)
             if there is None:
                 raise
-    return data if there is None else there
+            return there
+        return data
 
 
 def _read(path: Path) -> bytes:
