@@ -210,6 +210,7 @@ VARYING = (
     (r"\bSHA256:[A-Za-z0-9+/]{43}", "SHA256:<fingerprint>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r": [\d,]+ bytes$", ": <size>"),
+    (r"^read by \S+ with", "read by <machine> with"),
     (r"\bon \d{4}-\d\d-\d\d by\b", "on <day> by"),
     (r"\bcrane-verify/(log|witness)/[0-9a-f]{16,32}\b", r"crane-verify/\1/<name>"),
     (r'"spki": "[^"]+"', '"spki": "<key>"'),
