@@ -10,7 +10,7 @@ import json
 import re
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -29,10 +29,14 @@ from verifier.model.manifest import manifest_sha256
 from verifier.model.origin import Origin
 from verifier.model.snapshot import Disagreement, FactValue, NotAsked, NumberValue, Unread
 from verifier.model.words import Evidence, FileType, Kind, Reason
+from verifier.procedures.approved_list import approved_list
+from verifier.procedures.collector import Collector, utc_now
+from verifier.record.workspace import Workspace
 from verifier.report.approved_list import ABOUT, HEAD, csv_list, json_list, rows
 from verifier.report.components import components, whole_items
 from verifier.report.cyclonedx import cyclonedx_list
 from verifier.report.spreadsheet import FORMULA
+from verifier.settings.inventory import load_inventory
 
 
 def exported(port: Port, *arguments: str, name: str = "list.csv") -> tuple[Typed, str]:
@@ -342,3 +346,52 @@ def test_a_version_longer_than_the_schema_allows_is_a_property() -> None:
     (component,) = valid(cyclonedx_list(ApprovedList((), "", (device,))))["components"][0]["components"]
     assert "version" not in component
     assert {"name": "crane-verify:version", "value": "9" * 1025} in component["properties"]
+
+
+# What a reader must know of a baseline that counts
+
+
+def notes(port: Port, **clock: datetime) -> tuple[str, ...]:
+    """The notes of STS-01/card, and at which time where one is named."""
+    space = Workspace(port.workspace)
+    now = clock.get("at") or utc_now()
+    collector = Collector(space, space.policy(), lambda secret: secret.name, now=lambda: now)
+    (only,) = approved_list(load_inventory(space.inventory), ("STS-01/card",), collector).devices
+    assert isinstance(only, ApprovedDevice), only
+    assert only.run_out == any(each.standing is Standing.RUN_OUT for each in only.components)
+    return only.notes
+
+
+def test_a_policy_that_has_run_out_approves_nothing(port: Port) -> None:
+    until = Workspace(port.workspace).policy().expires
+    assert until
+    assert notes(port, at=until) == ()
+    (told,) = notes(port, at=until + timedelta(seconds=1))
+    assert told == f"the policy was signed until {until:%Y-%m-%d %H:%M} UTC and has run out"
+
+
+def test_a_sister_cranes_baseline_says_what_was_read(port: Port) -> None:
+    port.approves("STS-01/card", "--read-from", "STS-02/card")
+    assert notes(port) == ("read from terminal-2/STS-02/card in its place",)
+
+
+def test_another_profile_than_the_approved_one_is_told(port: Port) -> None:
+    path = port.workspace / "inventory.yaml"
+    path.write_text(path.read_text().replace("profile: test-card, facts", "profile: offline-image, facts"))
+    assert notes(port) == ("approved as test-card, and the inventory now says offline-image",)
+
+
+def test_a_baseline_from_another_record_is_told(port: Port) -> None:
+    (port.workspace / "log").rename(port.folder / "elsewhere")
+    for left in port.workspace.glob("index.sqlite*"):
+        left.unlink()
+    (port.workspace / ".remembered-checkpoint").unlink(missing_ok=True)
+    (told,) = notes(port)
+    assert told.startswith("it came from elsewhere, never approved in this record")
+
+
+def test_a_baseline_that_may_not_stand_beside_its_successor_is_told_and_not_listed(port: Port) -> None:
+    port.approves("STS-01/card", "--valid-for", "1d")
+    port.approves("STS-01/card", "--staged-for", "7d")
+    (told,) = notes(port, at=utc_now() + timedelta(days=2))
+    assert told.startswith("the baseline before it is not valid beside it: the baseline was approved until")
