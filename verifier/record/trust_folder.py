@@ -6,6 +6,7 @@ Who finds a pending root that is in its place already has found an installation 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class TrustFolder:
                 raise RecordError(
                     "another version of the policy came into force meanwhile", "look at it, and make the change anew"
                 )
-            self._wait(files)
+            if len(files) > 1:
+                self._wait(files)
             for file in files:
                 write_new(self.folder / file.name, file.text.encode())
             remove(self.folder / UNSIGNED)
@@ -128,6 +130,8 @@ class TrustFolder:
         # the root last: while it lies there, the policy beside it does too
         for _, name in sorted(_versions(self.waiting), reverse=True):
             remove(self.waiting / name)
+        with contextlib.suppress(OSError):  # somebody put something else there, or it never was
+            self.waiting.rmdir()
 
 
 def in_folder(folder: Path) -> tuple[TrustFile, ...]:
