@@ -57,4 +57,6 @@ def _file(value: FileValue) -> list[str]:
         words.append(f"version {plain(value.version, 100)}")
     if value.sha256:
         words.append(f"sha256 {value.sha256[:12]}")
+    if value.not_normal:
+        words.append(f"not normalised: {plain(value.not_normal)}")
     return words

@@ -54,7 +54,7 @@ class Moving:
         if self.bits:
             hidden = sum(1 << bit for bit in self.bits)
             return len(approved.raw) == len(found.raw) == 1 and not (approved.raw[0] ^ found.raw[0]) & ~hidden
-        before, after = _number(approved.shown), _number(found.shown)
+        before, after = number(approved.shown), number(found.shown)
         if before is None or after is None:
             return False
         if self.counter:
@@ -67,9 +67,10 @@ def rule_for(rules: tuple[Moving, ...], member: str) -> Moving | None:
     return next((rule for rule in rules if member in rule.members), None)
 
 
-def _number(shown: str) -> Decimal | None:
+def number(shown: str) -> Decimal | None:
+    """The number that is shown, or None where it is none, or not finite."""
     try:
-        number = Decimal(shown)
+        value = Decimal(shown)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    return value if value.is_finite() else None
