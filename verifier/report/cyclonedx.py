@@ -30,7 +30,7 @@ OWN = "crane-verify:"
 def cyclonedx_list(of: ApprovedList) -> str:
     """The bill of materials as text, valid against the official schema."""
     body = _body(of)
-    named = uuid.uuid5(SPACE, json.dumps(body, ensure_ascii=True, sort_keys=True))
+    named = uuid.uuid5(SPACE, json.dumps(body))
     head = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

@@ -37,7 +37,11 @@ def json_text(of: Any) -> str:
     r"""JSON for a terminal or a file: readable, and with every control character and bidi override escaped (`\u202e`)."""
     text = json.dumps(of, indent=2, ensure_ascii=False) + "\n"
     # between its strings JSON holds nothing unprintable but line ends, so what is escaped here stood inside a string
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in text.split("\n"))
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _technique(of: object) -> dict[str, str] | None:
