@@ -23,6 +23,7 @@ from tests.trust_fixtures import NOW, OFFICER, POLICY, SECOND_ENGINEER, baseline
 from verifier.errors import TrustError
 from verifier.trust.envelope import add_signature, opened
 from verifier.trust.keys import Algorithm
+from verifier.trust.log.note import signed
 from verifier.trust.policy import Policy, Quorum, TrustedKey, policy_bytes, read_policy
 from verifier.trust.quorum import Seat
 from verifier.trust.signers.file import FileSigner
@@ -152,20 +153,33 @@ def test_a_policy_of_three_algorithms_is_written_and_read() -> None:
         (
             (*POLICY.keys, KEYS[1]),
             (Algorithm.ML_DSA_65,),
-            "a baseline lacks security-officer; one person fills one seat, and needs a key of ml-dsa-65 too",
+            "a baseline lacks security-officer; one person fills one seat; O. Officer has no ml-dsa-65 key",
         ),
         (
             (TrustedKey("O. Officer", OFFICER_PQ.public), *KEYS[:2], *POLICY.keys[2:]),
             (),
-            "even with every signature a baseline lacks security-officer; one person fills one seat",
+            "a baseline lacks security-officer; one person fills one seat; O. Officer has no ordinary key",
+        ),
+        (
+            (*POLICY.keys[:2], TrustedKey("collector-1", CARD.public), POLICY.keys[3]),
+            (),
+            "collector-1 signs reports, and with them the checkpoints of the record, which takes an Ed25519 key",
         ),
     ],
-    ids=["one that stands by itself", "twice", "who has no such key", "who has no other key"],
+    ids=["one that stands by itself", "twice", "who has no such key", "who has no other key", "a log of another algorithm"],
 )
 def test_a_quorum_that_cannot_be_met_is_refused(keys: tuple[TrustedKey, ...], also: tuple[Algorithm, ...], why: str) -> None:
     with pytest.raises(TrustError) as caught:
         replace(POLICY, keys=keys, quorums=(Quorum("baseline", BOTH, also), POLICY.quorums[1]))
     assert str(caught.value).endswith(why)
+
+
+def test_checkpoints_know_ed25519_alone() -> None:
+    beside = replace(POLICY, keys=(*POLICY.keys, TrustedKey("collector-1", CARD.public)))
+    assert beside.log_keys() == POLICY.log_keys() == (POLICY.keys[2].public,)
+    for by in (CARD, ENGINEER_PQ):
+        with pytest.raises(TrustError, match=f"checkpoints know Ed25519 alone, and the key here is {by.public.algorithm}"):
+            signed("origin\n0\n\n", "origin", by)
 
 
 # Other people's programs

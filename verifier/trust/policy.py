@@ -125,11 +125,15 @@ class Policy:
         """Whose signature under a checkpoint of the log counts: that of all who may sign reports.
 
         A checkpoint does not tell when it was signed, so keys that have run out count, and one that was ever stolen does not.
-        `even_stolen` is for the writer, who must go on from the last checkpoint there is.
+        `even_stolen` is for the writer, who must go on from the last checkpoint there is. Its format knows Ed25519 alone.
         """
-        roles = {seat.role for quorum in self.quorums if quorum.statement == REPORT.word for seat in quorum.seats}
-        holders = [key for key in self.keys if self.roles_of(key.owner) & roles]
-        return tuple(key.public for key in holders if even_stolen or not key.compromised_since)
+        return tuple(
+            key.public
+            for key in self.keys
+            if _signs_reports(key.owner, self)
+            and key.public.algorithm is Algorithm.ED25519
+            and (even_stolen or not key.compromised_since)
+        )
 
 
 SIGNED = {kind.signed_as for kind in KINDS} | {CHANGE, CHECKPOINT}
@@ -188,7 +192,21 @@ def _refusal(policy: Policy) -> str:
         or _said_twice("time authority", (authority.name for authority in policy.time_authorities))
         or "".join(_role_refusal(role, owners) for role in policy.roles)
         or next(filter(None, (_quorum_refusal(quorum, policy, roles) for quorum in policy.quorums)), "")
+        or next(filter(None, (_log_refusal(owner, policy) for owner in sorted(owners))), "")
     )
+
+
+def _signs_reports(owner: str, policy: Policy) -> bool:
+    roles = {seat.role for quorum in policy.quorums if quorum.statement == REPORT.word for seat in quorum.seats}
+    return not roles.isdisjoint(policy.roles_of(owner))
+
+
+def _log_refusal(owner: str, policy: Policy) -> str:
+    """Whoever signs reports signs the log's checkpoints too, and those know one algorithm."""
+    algorithms = {key.public.algorithm for key in policy.keys if key.owner == owner}
+    if not _signs_reports(owner, policy) or Algorithm.ED25519 in algorithms:
+        return ""
+    return f"{owner} signs reports, and with them the checkpoints of the record, which takes an Ed25519 key"
 
 
 def _role_refusal(role: Role, owners: set[str]) -> str:
@@ -210,17 +228,22 @@ def _quorum_refusal(quorum: Quorum, policy: Policy, roles: set[str]) -> str:
     if why := _said_twice(f"algorithm for a {quorum.statement}", (each.value for each in quorum.also)):
         return why
     # whoever leaves a quorum that cannot be met finds out on the night it is needed
-    able = {owner: policy.roles_of(owner) for owner in {key.owner for key in policy.keys} if _can_sign(owner, quorum, policy)}
+    lacking = {owner: _lacking_key(owner, quorum, policy) for owner in sorted({key.owner for key in policy.keys})}
+    able = {owner: policy.roles_of(owner) for owner, key in lacking.items() if not key}
     if empty := seated(quorum.seats, able).empty:
-        signs = f", and needs a key of {' and '.join(quorum.also)} too" if quorum.also else ""
-        return f"even with every signature a {quorum.statement} lacks {' and '.join(empty)}; one person fills one seat{signs}"
+        keys = "".join(
+            f"; {owner} has no {key} key" for owner, key in lacking.items() if key and policy.roles_of(owner) & {*empty}
+        )
+        return f"even with every signature a {quorum.statement} lacks {' and '.join(empty)}; one person fills one seat{keys}"
     return ""
 
 
-def _can_sign(owner: str, quorum: Quorum, policy: Policy) -> bool:
-    """Whether somebody has a key that counts by itself, and one of each algorithm that must stand beside it."""
+def _lacking_key(owner: str, quorum: Quorum, policy: Policy) -> str:
+    """What kind of key somebody still needs to fill a seat: one that counts by itself, or one to stand beside it; empty: none."""
     algorithms = {key.public.algorithm for key in policy.keys if key.owner == owner}
-    return set(quorum.also) <= algorithms and not all(each.only_beside_another for each in algorithms)
+    if all(each.only_beside_another for each in algorithms):
+        return "ordinary"
+    return next((each.value for each in quorum.also if each not in algorithms), "")
 
 
 def _said_twice(what: str, names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from verifier.errors import TrustError
-from verifier.trust.keys import PublicKey, Signer
+from verifier.trust.keys import MAKE_A_KEY, Algorithm, PublicKey, Signer
 
 ED25519 = 0x01
 LARGEST = 1_000_000
@@ -61,8 +61,10 @@ def signed(text: str, name: str, signer: Signer) -> Note:
     """A note with one signature.
 
     Raises:
-        TrustError: the text or the name cannot stand in a note, or the key cannot be used.
+        TrustError: the text or the name cannot stand in a note, or the key cannot be used, or is not Ed25519.
     """
+    if signer.public.algorithm is not Algorithm.ED25519:
+        raise TrustError(f"checkpoints know Ed25519 alone, and the key here is {signer.public.algorithm}", MAKE_A_KEY)
     signature = NoteSignature(name, key_id(name, ED25519, signer.public), signer.sign(text.encode()))
     return read_note(Note(text, (signature,)).written())
 
