@@ -23,7 +23,7 @@ COMMANDS = {
     "inventory": "Supplier, origin and firmware of each device, and what is unknown.",
     "probe": "Can a device be read? Each failure with the fix in words.",
     "capture": "Read a device and show what it holds; unsigned.",
-    "baseline": "Propose, show, diff, approve and export baselines.",
+    "baseline": "Propose, show, approve, carry, withdraw and export baselines.",
     "check": "Compare devices with their approved baselines.",
     "schedule": "A ready systemd timer or crontab line that checks what is due.",
     "report": "List, show, verify and export signed reports.",

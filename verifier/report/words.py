@@ -43,7 +43,7 @@ VERDICTS: Mapping[Verdict, VerdictWords] = {
     Verdict.UNTRUSTED: VerdictWords(
         "not trusted",
         "the baseline cannot be trusted, so nothing was compared",
-        "The baseline did not hold: its signatures, its serial, its device or its bytes are not what they must be.",
+        "The baseline did not hold: its signatures, serial, device or bytes are not what they must be, or it was withdrawn.",
         "Anything about the device. It was not asked.",
     ),
 }
