@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -106,8 +107,6 @@ def test_another_root_is_refused(bundle: Path, busy: Port, tmp_path: Path) -> No
 
 
 def test_json_has_every_statement_with_its_bounds(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import json
-
     assert run(("report", "verify", str(bundle), "--json")) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["holds"]
