@@ -98,11 +98,8 @@ def test_the_root_of_the_policy_is_shown_to_be_compared(port: Port, sent: Path) 
     laptop(port, sent, "laptop")
     fingerprint = port.workspace.trusted().fingerprint
     typed = port.types("baseline", "approve", NAME, answers="n\n")
-    if fingerprint:
-        assert f"root of the policy: {fingerprint}" in typed.out
-        assert "compare it with the fingerprint you wrote down" in typed.out
-    else:
-        assert "the policy in this file is signed by nobody" in typed.out
+    assert f"root of the policy: {fingerprint}" in typed.out
+    assert "compare it with the fingerprint you wrote down" in typed.out
 
 
 def test_a_no_leaves_the_file_as_it_was(port: Port, sent: Path) -> None:
@@ -143,6 +140,28 @@ def test_on_top_of_one_that_is_not_trusted_everything_is_shown_as_new(port: Port
     port.comes_back()
     port.succeeds("baseline", "take", str(file))
     assert port.types("check", "STS-01").code == 0
+
+
+def test_a_policy_that_ran_out_is_told_before_anybody_signs(port: Port, sent: Path) -> None:
+    until = port.workspace.policy().expires
+    assert until
+    laptop(port, sent, "laptop")
+    assert "has run out" not in port.types("baseline", "approve", NAME, answers="n\n").out
+    port.clock.time = until
+    port.clock.passes(seconds=1)
+    assert "the policy was signed until 2027-11-22 06:00 UTC and has run out" in port.types("baseline", "approve", NAME).out
+
+
+def test_one_digest_is_of_one_proposal(port: Port, sent: Path) -> None:
+    typed = port.types("baseline", "approve", str(sent), "STS-01", "--sha256", "ab" * 32)
+    assert typed.code == 2
+    assert "one digest, and 2 proposals" in typed.err
+
+
+def test_a_policy_that_nobody_signed_is_told(port: Port, sent: Path) -> None:
+    """As in ports that began before policies were signed."""
+    unsigned = TrustFile("policy.json", policy_bytes(replace(port.workspace.policy(), version=0, expires=None)).decode())
+    assert "the policy in this file is signed by nobody" in carried(port, sent, trust=(unsigned,))
 
 
 # There and back

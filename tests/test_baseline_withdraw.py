@@ -93,6 +93,17 @@ def test_what_is_withdrawn_or_was_never_approved_cannot_be_withdrawn(port: Port)
     assert "is withdrawn already, by A. Engineer (engineer), 2026-11-22 06:00 UTC" in again.err
 
 
+def test_one_that_came_from_elsewhere_can_be_withdrawn(port: Port) -> None:
+    """A workspace that was given a baseline's file, and whose own record never accepted it."""
+    port.approve()
+    shutil.rmtree(port.root / "log")
+    port.workspace.index.forget()
+    (port.root / ".remembered-checkpoint").unlink(missing_ok=True)
+    assert port.types("check", "STS-01").code == 0
+    assert "withdrawing baseline 1" in port.succeeds("baseline", "withdraw", "STS-01", "--reason", REASON, "--yes").out
+    assert port.types("check", "STS-01").code == 5
+
+
 def test_a_stranger_withdraws_nothing(port: Port) -> None:
     port.approve()
     typed = port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, "--yes", "--key", port.key("stranger"))

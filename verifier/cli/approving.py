@@ -18,6 +18,7 @@ from verifier.procedures.withdraw import Unfinished, Withdrawing, Withdrawn, wit
 from verifier.record.files import write_whole
 from verifier.trust.keys import Signer
 from verifier.trust.travelling import LARGEST
+from verifier.trust.verify import Approvals
 
 SUFFIX = ".approval"
 
@@ -52,7 +53,7 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
         data, approvals = countersigned(carried, key_of(), desk.now())
         write_whole(path.resolve(), data)
         if approvals.missing:
-            tell(f"signed; still needed: {', '.join(approvals.missing)}; {path} goes on to them, or back\n", fg="yellow")
+            tell(f"signed; still needed: {_needed(approvals)}; {path} goes on to them, or back\n", fg="yellow")
         else:
             tell(f"signed by all who are needed; bring it back: crane-verify baseline take {path.name}\n", fg="green")
     for device in devices:
@@ -124,7 +125,7 @@ def withdraw_(ctx: click.Context, word: str, reason: str, older: bool, key: str,
             tell(f"withdrawn, entry {entry} of the record, signed by {', '.join(done.signer_names)}", fg="green")
             tell(f"next: crane-verify baseline propose {device.name} --reason ...")
         case Unfinished(approvals):
-            tell(f"signed; still needed: {', '.join(approvals.missing)}; until then the baseline stays in force", fg="yellow")
+            tell(f"signed; still needed: {_needed(approvals)}; until then the baseline stays in force", fg="yellow")
 
 
 def print_changes(seen: Proposal) -> None:
@@ -180,7 +181,7 @@ def _print_policy(carried: Carried) -> None:
     if trusted.policy.expires and trusted.policy.expires < desk.now():
         tell(f"the policy was signed until {local(trusted.policy.expires)} and has run out", fg="yellow")
     signers = ", ".join(str(signer) for signer in seen.approvals.signers) or "nobody yet"
-    tell(f"signed by {signers}; still needed: {', '.join(seen.approvals.missing) or 'nobody'}")
+    tell(f"signed by {signers}; still needed: {_needed(seen.approvals) or 'nobody'}")
 
 
 def _print_withdrawal(seen: Withdrawing) -> None:
@@ -188,7 +189,7 @@ def _print_withdrawal(seen: Withdrawing) -> None:
     tell(f"{what.device}: withdrawing baseline {what.serial}, sha256 {what.baseline}", bold=True)
     tell(f"reason: {what.reason}")
     signers = ", ".join(str(signer) for signer in seen.approvals.signers) or "nobody yet"
-    tell(f"signed by {signers}; needed: {', '.join(seen.approvals.missing)}")
+    tell(f"signed by {signers}; needed: {_needed(seen.approvals) or 'nobody'}")
     tell("no check compares with it any more, and every check is untrusted until another one is approved", fg="yellow")
 
 
@@ -197,7 +198,12 @@ def _tell(outcome: InForce | Waiting) -> None:
         case InForce(baseline, entry):
             tell(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
         case Waiting(approvals):
-            tell(f"signed; still needed: {'; '.join((', '.join(approvals.missing), *approvals.lacking))}\n", fg="yellow")
+            tell(f"signed; still needed: {_needed(approvals)}\n", fg="yellow")
+
+
+def _needed(approvals: Approvals) -> str:
+    """Whose signature is still needed, and who must sign with a second key; empty: nobody."""
+    return "; ".join(filter(None, (", ".join(approvals.missing), *approvals.lacking)))
 
 
 def _print_or_ask(seen: Proposal, yes: bool) -> None:
