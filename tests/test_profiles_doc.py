@@ -11,7 +11,8 @@ import pytest
 
 from tests import record_profile
 from tests.terminal import Person, settled
-from verifier.settings.profiles import builtin_names
+from verifier.collect.text import normalised
+from verifier.settings.profiles import builtin_names, read_profile
 from verifier.simulator.station import Station, Unit
 
 DOC = Path(__file__).parents[1] / "docs/profiles.md"
@@ -37,7 +38,7 @@ def test_the_way_from_manual_to_recording_can_be_walked(tmp_path: Path, drive: S
     for kind, text in blocks():
         if kind == "yaml" and text.startswith("profile:"):
             Path("profiles/trolley-drive.yaml").write_text(text)
-        elif kind == "yaml":
+        elif kind == "yaml" and not text.startswith("- name:"):
             Path("inventory.yaml").write_text(text.replace(ADDRESS, f"host: 127.0.0.1, port: {drive.port}"))
         elif kind == "console":
             for line in text.splitlines():
@@ -49,6 +50,36 @@ def test_the_way_from_manual_to_recording_can_be_walked(tmp_path: Path, drive: S
     assert live == played
     assert "240.0 m/min" in live[-1] + live[-2]
     assert "recording:" in Path("inventory.yaml").read_text()
+
+
+def examples() -> Iterator[tuple[str, list[bytes]]]:
+    """Each item that shows a rule, with the texts below it: two that are the same, and one that is not."""
+    held: list[tuple[str, list[bytes]]] = []
+    for kind, text in blocks():
+        if kind == "yaml" and text.startswith("- name:"):
+            held.append((text, []))
+        elif held and kind in ("json", "xml", "ini", "properties"):
+            held[-1][1].append(text.encode())
+    yield from held
+
+
+def test_its_rules_do_what_it_says() -> None:
+    seen = set()
+    for written, texts in examples():
+        head = "profile: x\ntitle: X\nversion: 1\nmaturity: documented\nitems:\n"
+        (item,) = read_profile(head + written, str(DOC)).items
+        if item.text is None:
+            assert [(rule.counter, rule.within, rule.bits) for rule in item.moving] == [
+                (True, None, ()),
+                (False, 5, ()),
+                (False, None, (0, 7)),
+            ]
+            continue
+        seen |= {rule.name for rule in item.text.normalise}
+        one, same, other = (normalised(item.text.normalise, text).text for text in texts)
+        assert one == same
+        assert one != other
+    assert seen == {"json", "xml", "ini", "key-value"}
 
 
 def test_its_commands_for_a_checkout_are_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
