@@ -485,7 +485,7 @@ def test_a_broken_policy_trusts_nobody(person: Person, name: str, policy: str | 
         path.unlink()
     if policy is not None:
         file.write_text(policy, encoding="latin-1")
-    for command in (("check",), ("log", "verify"), ("report", "verify", "3"), ("baseline", "show", "card")):
+    for command in (("check",), ("log", "verify"), ("report", "verify", "4"), ("baseline", "show", "card")):
         typed = types(person, *command)
         assert typed.code == 5, (command, typed)
         assert "policy" in typed.err

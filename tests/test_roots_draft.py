@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tests.roots_fixtures import ENDS, ONE, TWO, YEAR, altered, first, following, signed, with_root
@@ -216,16 +216,19 @@ def policies(draw: st.DrawFn) -> Policy:
         roles = [Role(role.name, (owners[0],)) if role.name == "engineer" else role for role in roles]
         quorums.append(Quorum(WITHDRAWAL.word, (Seat("engineer", 1),), (Algorithm.ML_DSA_65,)))
     authorities = tuple(TimeAuthority(name, ("AAAA", "BBBB")) for name in draw(st.sets(st.sampled_from(["TSA 1", "TSA 2"]))))
-    return Policy(
-        tuple(draw(st.permutations(keys))),
-        tuple(draw(st.permutations([*roles, Role(ROOT, (owners[0],))]))),
-        tuple(draw(st.permutations([*quorums, Quorum(CHANGE, (Seat(ROOT, 1),))]))),
-        time_authorities=authorities,
-    )
+    try:
+        return Policy(
+            tuple(draw(st.permutations(keys))),
+            tuple(draw(st.permutations([*roles, Role(ROOT, (owners[0],))]))),
+            tuple(draw(st.permutations([*quorums, Quorum(CHANGE, (Seat(ROOT, 1),))]))),
+            time_authorities=authorities,
+        )
+    except TrustError:
+        reject()  # a policy that could not be met, such as reports by somebody without an Ed25519 key
 
 
 @given(policies(), policies())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_every_policy_comes_back_from_its_files(policy: Policy, after: Policy) -> None:
     trusted = first(policy)
     assert trusted.policy == replace(policy, version=1, expires=ENDS)

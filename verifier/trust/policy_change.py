@@ -152,5 +152,5 @@ def _until(key: TrustedKey, not_after: datetime | None) -> TrustedKey:
 def _signs_notes(policy: Policy, key: TrustedKey) -> None:
     """Who signs or cosigns checkpoints needs the one algorithm that their format knows."""
     for role in policy.roles_of(key.owner) & {COLLECTOR, WITNESS}:
-        if key.public.algorithm is not Algorithm.ED25519:
+        if key.public.algorithm is not Algorithm.ED25519 and not key.public.algorithm.only_beside_another:
             raise TrustError(f"the key of a {role} must be Ed25519, and this is {key.public.algorithm}", NOTES_ONLY)

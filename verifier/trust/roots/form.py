@@ -95,7 +95,7 @@ def taken_apart(name: str, take: Callable[[], T]) -> T:
     try:
         return take()
     except TrustError as error:
-        raise TrustError(f"{name}: {error}", error.hint) from error
+        raise TrustError(f"{name}: {error}", RESTORE) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise TrustError(f"{name} cannot be read: {_reason(error)}", RESTORE) from error
 
