@@ -189,6 +189,10 @@ def last_week(desk: Desk) -> None:
     shutil.copytree(desk.workspace / "log", desk.folder / "last-week")
 
 
+def new_machine_key(desk: Desk) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(desk.folder / "keys/collector-2")], check=True)
+
+
 def unplugged(desk: Desk) -> None:
     inventory = desk.workspace / "inventory.yaml"
     inventory.write_text(re.sub(r"port: \d+", "port: 1", inventory.read_text()))
@@ -198,6 +202,7 @@ HAPPENINGS: dict[str, Callable[[Desk], None]] = {
     "a vendor changes the speed and the overload trip": vendor_visit,
     "O. Officer makes a key with ssh-keygen": officer_key,
     "the drive is unplugged": unplugged,
+    "this machine gets a new key": new_machine_key,
     "the Class Society makes a key, and hears the collector's by telephone": class_key,
     "somebody keeps a copy of the record as it is": last_week,
 }
