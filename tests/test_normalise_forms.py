@@ -308,7 +308,7 @@ def test_hostile_text_is_refused_quickly(form: str, text: bytes, why: str) -> No
     started = time.monotonic()
     with pytest.raises(NotOfForm, match=why):
         FORMS[form](text)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10  # what grows faster than the text takes minutes
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_hostile_text_is_refused_quickly(form: str, text: bytes, why: str) -> No
 def test_large_text_of_the_form_is_taken_quickly(form: str, text: bytes) -> None:
     started = time.monotonic()
     FORMS[form](text)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 def test_every_place_is_named_as_a_mask_names_it() -> None:
