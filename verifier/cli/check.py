@@ -17,6 +17,7 @@ from verifier.model.device import Device
 from verifier.model.words import Verdict
 from verifier.procedures.due import due
 from verifier.procedures.fleet import Checked, Failed, Outcome, check_all
+from verifier.procedures.heartbeat import heartbeat_if_quiet
 from verifier.procedures.lost import Lost, lost
 from verifier.procedures.reading import is_open
 from verifier.procedures.witnessing import Watched, is_watched, watched
@@ -53,6 +54,8 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
         devices = due(chosen, space, desk.policy(ctx), desk.now())
         if not devices and not as_json:
             click.echo(nothing_due(chosen, desk.now()))
+        if not devices and (beat := heartbeat_if_quiet(desk.collector(ctx))) and not as_json:
+            click.echo(f"nothing was recorded for a day: entry {beat.sequence} says that the record is alive")
     outcomes = []
     unheard: OSError | None = None
     with watching() as progress:

@@ -11,6 +11,7 @@ from verifier.cli.evidence import reach_document
 from verifier.cli.output import json_option, print_json, tell
 from verifier.errors import TrustError
 from verifier.procedures.audit import audit_log
+from verifier.procedures.heartbeat import heartbeat
 from verifier.procedures.witnessing import Watched
 from verifier.record.files import write_whole
 
@@ -93,6 +94,21 @@ def prove(ctx: click.Context, sequence: int, output: Path) -> None:
     proof = desk.workspace(ctx).log.prove(sequence, desk.policy(ctx).log_keys())
     write_whole(output.resolve(), proof.written())
     click.echo(f"{output}: entry {sequence}, {len(proof.hashes)} hashes, {len(proof.written())} bytes")
+
+
+@command.command("heartbeat")
+@click.pass_context
+def heartbeat_(ctx: click.Context) -> None:
+    """Sign an entry that says only that the record is alive, and a checkpoint over it, so that a silence is one.
+
+    `check --due` does so by itself where nothing is due and nothing was recorded for a day.
+
+    \b
+    Example:
+      crane-verify log heartbeat
+    """
+    entry = heartbeat(desk.collector(ctx))
+    click.echo(f"entry {entry.sequence} says that the record is alive")
 
 
 command.add_command(log_outside.checkpoint)

@@ -12,7 +12,7 @@ import contextlib
 import re
 from datetime import datetime
 
-from verifier.errors import RecordError, TrustError, UsageError
+from verifier.errors import TrustError
 from verifier.model.policy_record import PolicyRecord, TrustFile
 from verifier.procedures.collector import Collector
 from verifier.procedures.history import Placed, counting
@@ -88,12 +88,6 @@ def record_policy(collector: Collector) -> None:
 
     with contextlib.suppress(_Stands):
         collector.workspace.log.append(make)
-
-
-def record_policy_where_it_can(collector: Collector) -> None:
-    """As `record_policy`, before something that people have signed is recorded: on a machine without the collector's key, not."""
-    with contextlib.suppress(UsageError, RecordError):
-        record_policy(collector)
 
 
 def _is_recorded(trusted: Trusted, workspace: Workspace) -> bool:
