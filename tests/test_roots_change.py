@@ -105,7 +105,9 @@ def test_a_key_is_revoked_by_its_fingerprint_its_id_or_its_owner() -> None:
 
 
 def test_what_would_leave_nobody_to_sign_is_refused_with_the_way_out() -> None:
-    with pytest.raises(TrustError, match="after this nobody could sign a baseline or a withdrawal or a policy") as caught:
+    with pytest.raises(
+        TrustError, match="after this nobody could sign a baseline or a withdrawal or a change of the policy"
+    ) as caught:
         revoked(ONE, "A. Engineer", NOW)
     assert "add the successor first" in caught.value.hint
     refused("nobody could sign a report", lambda: revoked(ONE, "collector", NOW, NOW - HOUR))
@@ -130,7 +132,9 @@ def test_a_quorum_takes_the_place_of_the_one_before() -> None:
 
 
 def test_root_alone_changes_the_policy_and_witnesses_alone_sign_checkpoints() -> None:
-    refused("a policy is signed by role root alone", lambda: with_quorum(ONE, Quorum(CHANGE, (Seat("engineer", 1),))))
+    refused(
+        "a change of the policy is signed by role root alone", lambda: with_quorum(ONE, Quorum(CHANGE, (Seat("engineer", 1),)))
+    )
     refused("with ordinary keys", lambda: with_quorum(ONE, Quorum(CHANGE, (Seat(ROOT, 1),), (Algorithm.ML_DSA_65,))))
     refused("a checkpoint is signed by role witness alone", lambda: with_quorum(ONE, Quorum(CHECKPOINT, (Seat("engineer", 1),))))
     watched = with_key(ONE, TrustedKey("W", STRANGER.public), "witness")

@@ -9,6 +9,7 @@ from datetime import datetime
 from verifier.errors import TrustError
 from verifier.trust.keys import Algorithm, PublicKey
 from verifier.trust.policy import CHANGE, CHECKPOINT, ROOT, WITNESS, Policy, Quorum, Role, TimeAuthority, TrustedKey
+from verifier.trust.policy_words import what_for
 from verifier.trust.quorum import Seat, seated
 from verifier.trust.statement import BASELINE, WITHDRAWAL
 
@@ -53,7 +54,7 @@ def with_quorum(before: Policy, quorum: Quorum) -> Policy:
     """
     only = {CHANGE: ROOT, CHECKPOINT: WITNESS}.get(quorum.statement)
     if only and (quorum.also or {seat.role for seat in quorum.seats} != {only}):
-        raise TrustError(f"a {quorum.statement} is signed by role {only} alone, with ordinary keys", f"write: {only}=1")
+        raise TrustError(f"{what_for(quorum.statement)} is signed by role {only} alone, with ordinary keys", f"write: {only}=1")
     quorums = {each.statement: each for each in before.quorums} | {quorum.statement: quorum}
     return replace(before, quorums=tuple(quorums.values()))
 
@@ -96,7 +97,7 @@ def revoked(before: Policy, named: str, at: datetime, compromised_since: datetim
         raise TrustError(f"the key of {named} ended before", "`crane-verify trust show` says when")
     after = replace(before, keys=tuple(keys))
     if cut := [each for each in unmet(after, at) if each not in unmet(before, at)]:
-        raise TrustError(f"after this nobody could sign a {' or a '.join(cut)}", SUCCESSOR_FIRST)
+        raise TrustError(f"after this nobody could sign {' or '.join(map(what_for, cut))}", SUCCESSOR_FIRST)
     return after
 
 

@@ -21,7 +21,7 @@ def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
 
 def needs(quorum: Quorum) -> str:
     """`a baseline needs 1 engineer and 1 security-officer`"""
-    return f"{_named(quorum)} needs {quorum_words(quorum)}"
+    return f"{what_for(quorum.statement)} needs {quorum_words(quorum)}"
 
 
 def quorum_words(quorum: Quorum) -> str:
@@ -59,8 +59,9 @@ def _said(policy: Policy) -> tuple[Mapping[str, str], ...]:
     )
 
 
-def _named(quorum: Quorum) -> str:
-    return "a change of the policy" if quorum.statement == CHANGE else f"a {quorum.statement}"
+def what_for(statement: str) -> str:
+    """What a quorum is for: `a baseline`, `a change of the policy`."""
+    return "a change of the policy" if statement == CHANGE else f"a {statement}"
 
 
 def _key_words(key: TrustedKey) -> str:
