@@ -56,7 +56,7 @@ def command(ctx: click.Context, folder: Path, words: tuple[str, ...], since: dat
     tell(f"the auditor runs: crane-verify report verify {folder.name}; README.md in it says how to check it by hand")
 
 
-def verify_bundle(folder: Path, root: str, as_json: bool) -> None:
+def verify_bundle(folder: Path, root: str | None, as_json: bool) -> None:
     """Examine a bundle and say what it comes to.
 
     Raises:

@@ -106,10 +106,10 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("which", metavar="NUMBER|DEVICE|FILE|BUNDLE")
-@click.option("--root", default="", metavar="FINGERPRINT", help="Of the first root, as you know it. For a bundle.")
+@click.option("--root", metavar="FINGERPRINT", help="Of the first root, as you know it. For a bundle.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, which: str, root: str, as_json: bool) -> None:
+def verify(ctx: click.Context, which: str, root: str | None, as_json: bool) -> None:
     """Check a report of the record, or an exported envelope: its signatures, and what is known of when it was made.
 
     Or check a whole evidence bundle (`log bundle`), a folder: it needs no workspace, no network and no clock, and nothing is
@@ -126,7 +126,7 @@ def verify(ctx: click.Context, which: str, root: str, as_json: bool) -> None:
     # a number is an entry of the record, whatever lies in this folder
     if not which.isdigit() and Path(which).is_dir():
         verify_bundle(Path(which), root, as_json)
-    elif root:
+    elif root is not None:
         raise UsageError("--root is for a bundle", f"{which} is judged by the policy of the workspace")
     elif not which.isdigit() and Path(which).is_file():
         _verify_file(ctx, Path(which), as_json)

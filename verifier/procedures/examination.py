@@ -67,8 +67,8 @@ class Examination:
         return self.history.standing.fingerprint
 
 
-def examine(folder: Path, root: str = "") -> Examination:
-    """Check everything in a bundle. `root` is the fingerprint of the first root, as the auditor knows it; empty: they do not.
+def examine(folder: Path, root: str | None = None) -> Examination:
+    """Check everything in a bundle. `root` is the fingerprint of the first root, as the auditor knows it; None: they do not.
 
     Raises:
         UsageError: the folder is no bundle, or the fingerprint is none.
@@ -93,14 +93,14 @@ def examine(folder: Path, root: str = "") -> Examination:
     return _Examining(folder, workspace, history, checkpoint, there).all(compared)
 
 
-def _compared(fingerprint: str, root: str) -> bool:
+def _compared(fingerprint: str, root: str | None) -> bool:
     """Whether the first root was compared with the one the auditor knows.
 
     Raises:
         UsageError: what the auditor gave is no fingerprint.
         TrustError: it is another one.
     """
-    if not root:
+    if root is None:
         return False
     known = root.lower().removeprefix("sha256:").replace(":", "").replace(" ", "")
     if not _FINGERPRINT.fullmatch(known):

@@ -88,7 +88,8 @@ written it was `@FINGERPRINT@`.
 bash -euo pipefail <<'CHECK'
 @BEGIN@
 signed_by() { # signed_by ROOT ROLE FILE: enough of the people that ROOT names for ROLE signed FILE
-  jq -cSj .signed "$3" >"$dir/signed"
+  # as TUF signs it: keys sorted, no spaces, and the line ends of PEM keys as they are
+  jq -cSj .signed "$3" | sed 's/\\\\n/\\n/g' >"$dir/signed"
   jq -r --arg role "$2" '.signed.roles[$role].keyids[]' "$1" | sort -u >"$dir/ids"
   : >"$dir/people"
   while read -r id; do
