@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,18 @@ from verifier.procedures.witnessing import is_watched, kept_in, newest_witnessed
 from verifier.record.log import Log
 from verifier.record.witnessed import Witnessed
 from verifier.trust.keys import Algorithm, PublicKey
-from verifier.trust.log.sighting import COSIGNATURE, NOWHERE, TIME_STAMP, Reach, Sighting, Stamp, known_by, reached
+from verifier.trust.log.sighting import (
+    COSIGNATURE,
+    NOWHERE,
+    TIME_STAMP,
+    Claim,
+    Reach,
+    Sighting,
+    Stamp,
+    counted,
+    known_by,
+    reached,
+)
 from verifier.trust.log.timestamp import number, stamped, time_request
 from verifier.trust.log.witness import witness_name
 from verifier.trust.policy import CHECKPOINT, Policy, Quorum, TrustedKey
@@ -398,3 +410,15 @@ def test_a_witness_signs_with_ed25519(log: Log) -> None:
     # a policy that names one all the same: it saw nothing, and is in nobody's way
     Outside(log.folder.parent / "class", CLASS).looks(log)
     assert said(log, replace(ANY, keys=(*ANY.keys, TrustedKey("Class Society", other)))) == [(100, "Class Society", 0)]
+
+
+def test_many_sightings_are_counted_in_no_time() -> None:
+    """An hourly look for a year, by one of the two who are needed: no work that grows with the square of it."""
+    claims = [Claim(Sighting(size, b"r", "Insurer", NOW + size * DAY / 24, COSIGNATURE), "0") for size in range(1, 8761)]
+    claims += [replace(claim, stolen=NOW, sighting=replace(claim.sighting, by="Class Society")) for claim in claims]
+    begun = time.perf_counter()
+    found = counted(claims)
+    assert len(found) == 8760
+    assert reached(found, TWO) == NOWHERE
+    assert reached(found, ANY).size == 8760
+    assert time.perf_counter() - begun < 2

@@ -13,7 +13,7 @@ from verifier.record.log import Log
 from verifier.record.witnessed import Witnessed
 from verifier.trust.log.checkpoint import Checkpoint
 from verifier.trust.log.merkle import Reader, consistency_proof
-from verifier.trust.log.sighting import NOWHERE, Claim, Reach, Sighting, claims, counted, own_kept, reached
+from verifier.trust.log.sighting import NOWHERE, Claim, Counting, Reach, Sighting, claims, counted, own_kept, reaching
 from verifier.trust.log.witness import follows
 from verifier.trust.policy import WITNESS, Policy
 
@@ -76,13 +76,12 @@ def watched(log: Log, policy: Policy) -> Watched:
     Raises:
         RecordError: the disk refused.
     """
-    found: list[Claim] = []
+    counting, search, met = Counting(), reaching(policy), NOWHERE
     wrong: list[str] = []
-    met = NOWHERE
     for seen, why in _each(log, policy) if is_watched(policy) else ():
-        found += seen
         wrong += why
-        met = reached(counted(found), policy) if seen else met
+        counts = counting.add(seen)
+        met = search.add(counts) if counts else NOWHERE
         if met.size:
             break
     return Watched(log.length(), met, tuple(wrong))

@@ -6,9 +6,10 @@ says only that the checkpoint was there. Both say that every entry below it was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 
 from verifier.errors import TrustError
 from verifier.trust.keys import Algorithm
@@ -173,24 +174,37 @@ def time_stamped(checkpoint: bytes, stamp: Stamp, policy: Policy) -> tuple[Claim
 
 
 def counted(found: Iterable[Claim]) -> tuple[Sighting, ...]:
-    """The sightings that count.
+    """The sightings that count, the longest log first.
 
     What a stolen witness's key signed counts only as far as somebody else saw as much of the log before the theft, and from then
     on: the thief could have written any time. What the log's key signed counts only if it was seen before that key was stolen.
     """
-    found = tuple(found)
-    sure = [claim.sighting for claim in found if not claim.stolen]
-    counting = []
-    for claim in found:
+    counting = Counting()
+    by_size = sorted(found, key=lambda claim: -claim.sighting.size)
+    return tuple(each for _, group in groupby(by_size, lambda claim: claim.sighting.size) for each in counting.add((*group,)))
+
+
+@dataclass(slots=True)
+class Counting:
+    """Counts claims, checkpoint by checkpoint, the largest one first."""
+
+    earliest: datetime | None = None
+    """When somebody whose key was never stolen saw as much of the log."""
+
+    def add(self, found: Sequence[Claim]) -> tuple[Sighting, ...]:
+        """Those of the claims about one checkpoint that count."""
+        times = [claim.sighting.at for claim in found if not claim.stolen]
+        self.earliest = min([*times, *((self.earliest,) if self.earliest else ())], default=None)
+        return tuple(each for claim in found for each in self._counts(claim))
+
+    def _counts(self, claim: Claim) -> Iterator[Sighting]:
         sighting = claim.sighting
         if claim.stolen:
-            others = [each.at for each in sure if each.size >= sighting.size and each.at < claim.stolen]
-            if not others:
-                continue
-            sighting = replace(sighting, at=max(sighting.at, min(others)))
+            if self.earliest is None or self.earliest >= claim.stolen:
+                return
+            sighting = replace(sighting, at=max(sighting.at, self.earliest))
         if claim.log_stolen is None or sighting.at < claim.log_stolen:
-            counting.append(sighting)
-    return tuple(counting)
+            yield sighting
 
 
 def known_by(sightings: Iterable[Sighting], sequence: int) -> datetime | None:
@@ -198,26 +212,46 @@ def known_by(sightings: Iterable[Sighting], sequence: int) -> datetime | None:
     return min((each.at for each in sightings if each.size > sequence), default=None)
 
 
-def reached(sightings: Sequence[Sighting], policy: Policy) -> Reach:
+def reached(sightings: Iterable[Sighting], policy: Policy) -> Reach:
     """How far those whom the policy asks for have seen the log; where it asks for nobody, how far anybody has.
 
     Time stamps fill no seat of a quorum: who stamps does not look at what was there before.
     """
-    quorum = next((each for each in policy.quorums if each.statement == CHECKPOINT), None)
-    for size in sorted({each.size for each in sightings if each.size}, reverse=True):
-        covering = sorted((each for each in sightings if each.size >= size), key=lambda each: (each.at, each.by))
-        for count in range(1, len(covering) + 1):
-            last = covering[count - 1]
-            if by := _enough(covering[:count], quorum, policy):
-                root = next(each.root for each in covering if each.size == size)
-                return Reach(size, last.at, by, root)
-    return NOWHERE
+    search = reaching(policy)
+    by_size = sorted(sightings, key=lambda each: -each.size)
+    groups = (search.add((*group,)) for _, group in groupby(by_size, lambda each: each.size))
+    return next((found for found in groups if found.size), NOWHERE)
 
 
-def _enough(seen: Sequence[Sighting], quorum: Quorum | None, policy: Policy) -> tuple[str, ...]:
-    """Those who fill the seats; empty: not all are filled."""
-    if quorum is None:
-        return (seen[0].by,)
-    roles = {each.by: policy.roles_of(each.by) for each in seen if each.how == COSIGNATURE}
-    seating = seated(quorum.seats, roles)
-    return () if seating.empty else tuple(sorted(owner for owner, _ in seating.filled))
+@dataclass(slots=True)
+class Reaching:
+    """Looks for the reach, checkpoint by checkpoint, the largest one first: who saw more saw what is below it as well."""
+
+    quorum: Quorum | None
+    policy: Policy
+    seen: dict[str, datetime] = field(default_factory=dict)
+    """Who has, and when first."""
+
+    def add(self, sightings: Sequence[Sighting]) -> Reach:
+        """The reach, if those who saw one more checkpoint are enough now; else `NOWHERE`."""
+        before = len(self.seen)
+        for each in sightings:
+            if self.quorum is None or each.how == COSIGNATURE:
+                self.seen[each.by] = min(each.at, self.seen.get(each.by, each.at))
+        if len(self.seen) == before or not sightings[0].size or not self._enough(self.seen):
+            return NOWHERE
+        order = sorted(self.seen, key=lambda owner: (self.seen[owner], owner))
+        first = next(order[:count] for count in range(1, len(order) + 1) if self._enough(order[:count]))
+        return Reach(sightings[0].size, self.seen[first[-1]], self._enough(first), sightings[0].root)
+
+    def _enough(self, owners: Iterable[str]) -> tuple[str, ...]:
+        """Those who fill the seats; empty: not all are filled."""
+        if self.quorum is None:
+            return tuple(owners)[:1]
+        seating = seated(self.quorum.seats, {owner: self.policy.roles_of(owner) for owner in owners})
+        return () if seating.empty else tuple(sorted(owner for owner, _ in seating.filled))
+
+
+def reaching(policy: Policy) -> Reaching:
+    """A search that has seen nothing yet."""
+    return Reaching(next((each for each in policy.quorums if each.statement == CHECKPOINT), None), policy)
