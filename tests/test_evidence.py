@@ -164,7 +164,7 @@ def test_nor_a_later_one(port: Port, swapped: Callable[[Baseline], Baseline]) ->
 
 
 def lay_down(port: Port, device: Device, swapped: Callable[[Baseline], Baseline]) -> None:
-    baseline = propose(device, PROPOSING, port.collector)
+    baseline = propose(device, PROPOSING, port.collector).baseline
     port.workspace.baselines.propose(device.name, seal(written(BASELINE, swapped(baseline)), PAYLOAD_TYPE, ()))
 
 

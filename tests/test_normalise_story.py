@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.approval_port import Port, port
 from verifier.compare.mask_yaml import mask_yaml
 from verifier.compare.volatility import proposed_masks
@@ -47,3 +49,13 @@ def test_what_moves_is_proposed_pasted_signed_and_then_quiet(port: Port) -> None
     wider = port.types("check", "STS-01/card")
     assert wider.code == 3
     assert "text rules of settings" in wider.out + port.types("report", "show", "STS-01/card").out
+
+
+def test_a_proposal_of_several_captures_shows_what_to_paste(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    uptimes = iter((70, 911))
+    monkeypatch.setattr("verifier.procedures.enrol.time.sleep", lambda _: port.changes(SETTINGS.format(next(uptimes))))
+    port.changes(SETTINGS.format(3))
+    told = port.succeeds("baseline", "propose", "STS-01/card", "--reason", "uptime moves", "--captures", "3").out
+    assert "paste what you agree with into the profile" in told
+    assert 'key-value: {only: ["/settings/hoist.conf"], mask: ["uptime"]}' in told
+    assert "uptime 3, uptime 70, uptime 911" in told or "uptime 911" in told

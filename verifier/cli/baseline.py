@@ -13,6 +13,7 @@ from verifier.cli.approving import approve_, print_changes, send_, take_, withdr
 from verifier.cli.output import SPAN, complain, json_option, print_json, tell, window_option
 from verifier.cli.showing import print_baseline, print_members
 from verifier.cli.watching import watching
+from verifier.compare.mask_yaml import mask_yaml
 from verifier.errors import CraneVerifyError, UsageError
 from verifier.model.codec import to_json
 from verifier.procedures.approve import Proposal, proposal, signers_waiting
@@ -66,7 +67,7 @@ def propose_(ctx: click.Context, /, words: tuple[str, ...], source: str, any_hou
         try:
             signed = signers_waiting(device, desk.collector(ctx))
             with watching() as progress:
-                baseline = propose(device, proposing, desk.collector(ctx, progress, any_hour))
+                proposed = propose(device, proposing, desk.collector(ctx, progress, any_hour))
         except CraneVerifyError as error:
             complain(str(error), error.hint)
             documents.append({"device": str(device.name), "failed": str(error), "hint": error.hint})
@@ -74,9 +75,14 @@ def propose_(ctx: click.Context, /, words: tuple[str, ...], source: str, any_hou
             continue
         if signed:
             tell(f"it replaces a proposal that {', '.join(signed)} had signed; they must sign again", fg="yellow", err=True)
+        baseline, masks = proposed.baseline, mask_yaml(proposed.masks)
         documents.append(to_json(baseline))
         if not as_json:
             print_baseline(baseline, f"{device.name}: proposed as serial {baseline.serial}")
+            if masks:
+                tell("what moved between the captures; to compare it no more, paste what you agree with into the profile:")
+            for line in masks:
+                tell(f"  {line}")
             tell(f"next: crane-verify baseline approve {device.name}\n")
     if as_json:
         print_json(documents)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from verifier.collect.connection import CONNECTION
 from verifier.compare.drifts import compare
+from verifier.compare.volatility import ProposedMask, proposed_masks
 from verifier.errors import UsageError
 from verifier.model.baseline import Baseline, Moved, Provenance
 from verifier.model.device import Device
@@ -36,12 +37,19 @@ class Proposing:
     """The device that is read in this one's place, such as a bench unit or a sister crane; None: the device itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    baseline: Baseline
+    masks: tuple[ProposedMask, ...]
+    """What could be masked in the profile, where several captures were not the same. For an engineer to decide; none is in force."""
+
+
 def capture(device: Device, collector: Collector, record: Record | None = None) -> Snapshot:
     """What a device holds now. Nothing is signed, compared or added to the record; `record` takes all its answers."""
     return read(device, collector.profile(device), collector, record)
 
 
-def propose(device: Device, proposing: Proposing, collector: Collector) -> Baseline:
+def propose(device: Device, proposing: Proposing, collector: Collector) -> Proposed:
     """Read a device, once or several times, and lay the proposal down to be signed.
 
     Raises:
@@ -74,7 +82,7 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Basel
     )
     with collector.workspace.baselines.alone(device.name):
         collector.workspace.baselines.propose(device.name, seal(written(BASELINE, baseline), PAYLOAD_TYPE, ()))
-    return baseline
+    return Proposed(baseline, proposed_masks(snapshots, collector.workspace.kept_text) if len(snapshots) > 1 else ())
 
 
 def _after(now: datetime, span: timedelta | None) -> datetime | None:
