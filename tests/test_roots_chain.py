@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -64,6 +66,18 @@ def test_an_end_refuses_nobody_and_is_that_of_whichever_ends_first() -> None:
     assert (renewed.policy.expires, renewed.root_version) == (ENDS, 2)
     sooner = following(renewed, ONE, expires=NOW)
     assert sooner.policy.expires == NOW
+
+
+def test_what_needs_no_signed_policy_does_not_wait_for_the_library() -> None:
+    """python-tuf takes a tenth of a second to import; `--help` answers at once."""
+    program = """
+import sys
+from verifier.cli.main import run
+import verifier.procedures.check, verifier.trust.verify, verifier.record.workspace
+run(["--help"])
+sys.exit(bool({"tuf", "securesystemslib"} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
 
 
 # What is missing, and what does not belong

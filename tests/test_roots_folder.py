@@ -202,6 +202,17 @@ def test_half_an_installation_that_does_not_hold_is_not_finished(folder: TrustFo
     assert not (folder.folder / targets.name).exists()
 
 
+def test_what_is_left_in_pending_brings_nothing_older_back(folder: TrustFolder) -> None:
+    install(folder, V1, V2, V3)
+    later = following(V3, ONE)
+    install(folder, later)
+    folder.wait(new(V3, V2))
+    assert folder.trusted() == later
+    folder.settle()
+    assert folder.trusted() == later
+    assert folder.pending() == ()
+
+
 def test_a_reader_sees_whole_versions_while_one_is_installed(folder: TrustFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two looks at the folder, the other command has finished."""
     install(folder, V1, V2)

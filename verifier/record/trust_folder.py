@@ -172,5 +172,9 @@ def _with_other_half(files: tuple[TrustFile, ...], pending: tuple[TrustFile, ...
     roots = [file for file in files if file.name.endswith(".root.json")]
     if not roots or roots[-1] not in pending:
         return files
-    others = [file for file in pending if file != roots[-1]]
-    return (*roots, *others) if others else files
+    policies = [file for file in (*files, *pending) if file.name.endswith(".targets.json")]
+    return (*roots, *sorted(policies, key=_version)[-1:])
+
+
+def _version(file: TrustFile) -> int:
+    return int(file.name.partition(".")[0])
