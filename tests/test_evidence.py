@@ -543,12 +543,12 @@ def test_a_list_of_reports_tells_what_nobody_signed(engineer: Person) -> None:
     enrol(engineer, "STS-01")
     engineer.succeeds("check", "STS-01")
     genuine = Workspace(engineer.workspace).log
-    report = claimed(genuine.read(1), REPORT)
+    report = claimed(genuine.read(2), REPORT)
     forged = seal(written(REPORT, report), PAYLOAD_TYPE, (STRANGER,))
     genuine.append(lambda _: forged)
     listed = engineer.succeeds("report", "list", "--json").document
-    assert [(each["number"], each["verdict"]) for each in listed] == [(2, "not genuine"), (1, "match")]
-    assert engineer.types("report", "show", "2").code == 5
+    assert [(each["number"], each["verdict"]) for each in listed] == [(3, "not genuine"), (2, "match")]
+    assert engineer.types("report", "show", "3").code == 5
     assert engineer.types("log", "verify").code == 5
 
 
@@ -572,8 +572,8 @@ def test_a_file_called_like_a_number_does_not_stand_in_for_the_record(engineer: 
     enrol(engineer, "STS-01")
     engineer.succeeds("check", "STS-01")
     monkeypatch.chdir(engineer.workspace)
-    Path("1").write_bytes(Workspace(engineer.workspace).log.read(0))
-    assert engineer.succeeds("report", "verify", "1").out.startswith("genuine: terminal-2/STS-01/card, match")
+    Path("2").write_bytes(Workspace(engineer.workspace).log.read(0))
+    assert engineer.succeeds("report", "verify", "2").out.startswith("genuine: terminal-2/STS-01/card, match")
 
 
 def test_no_two_devices_have_one_page() -> None:

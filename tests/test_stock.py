@@ -98,7 +98,7 @@ def test_a_country_may_be_given_under_these_names(spelling: str) -> None:
     assert found.unknown == ("supplier", "make", "model")
 
 
-@pytest.mark.parametrize("text", [*UNSAID, "Unknown", " ? ", "N/A"])
+@pytest.mark.parametrize("text", [*sorted(UNSAID), "Unknown", " ? ", "N/A"])
 def test_what_stands_for_not_knowing_is_not_knowing(text: str) -> None:
     assert origin(device(make=text)).make == ""
     assert origin(device(country_of_origin=text, country="DE")).country == "DE"
