@@ -75,7 +75,7 @@ def test_a_good_bundle_proves_what_it_says_and_says_what_not(
         "up to entry 8 all of it was there by",
         "by Class Society",
         "on the word of Example TSA",
-        "2 of kind baseline, signed by A. Engineer (engineer), B. Engineer (engineer)",
+        "2 baselines, signed by A. Engineer (engineer), B. Engineer (engineer)",
         "not proven",
         "that the first root is this port's: its fingerprint was not compared",
         "that nothing after entry 8 was changed or left out",
@@ -258,7 +258,7 @@ def test_what_no_checkpoint_covers_is_left_out_and_named(tmp_path: Path, capsys:
         port.bundles(tmp_path / "bundle", "STS-02")
     code, words = said(capsys, "-w", str(port.root), "log", "bundle", str(tmp_path / "bundle"), "--until", "2099-12-31")
     assert code == 0, words
-    assert "1 of kind baseline, out of 1 entries" in words
+    assert "1 baseline, out of 1 entries" in words
     assert "2 newer ones are left out, since no checkpoint covers them yet: sign one with" in words
     assert examine(tmp_path / "bundle").findings == ()
 

@@ -198,6 +198,10 @@ def unplugged(desk: Desk) -> None:
     inventory.write_text(re.sub(r"port: \d+", "port: 1", inventory.read_text()))
 
 
+def taken_out(desk: Desk) -> None:
+    (desk.folder / "evidence/log/entries/000/000/000000002.json").unlink()
+
+
 HAPPENINGS: dict[str, Callable[[Desk], None]] = {
     "a vendor changes the speed and the overload trip": vendor_visit,
     "O. Officer makes a key with ssh-keygen": officer_key,
@@ -205,6 +209,7 @@ HAPPENINGS: dict[str, Callable[[Desk], None]] = {
     "this machine gets a new key": new_machine_key,
     "the Class Society makes a key, and hears the collector's by telephone": class_key,
     "somebody keeps a copy of the record as it is": last_week,
+    "somebody takes a report out of the bundle": taken_out,
 }
 
 VARYING = (

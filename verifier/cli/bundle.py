@@ -50,7 +50,7 @@ def command(ctx: click.Context, folder: Path, words: tuple[str, ...], since: dat
     space = desk.workspace(ctx)
     choice = Choice(words, _utc(since), _utc(until + timedelta(days=1)) if until else None)
     made = write_evidence(space, space.trusted(), choice, folder.resolve())
-    tell(f"{folder}: {', '.join(f'{count} of kind {kind}' for kind, count in made.kinds)}, out of {made.entries} entries")
+    tell(f"{folder}: {', '.join(numbered(count, kind) for kind, count in made.kinds)}, out of {made.entries} entries")
     if made.waiting:
         tell(f"{made.waiting} newer ones are left out, since no checkpoint covers them yet: {SIGN}", fg="yellow")
     tell(f"the auditor runs: crane-verify report verify {folder.name}; README.md in it says how to check it by hand")
@@ -105,10 +105,10 @@ def proven(found: Examination) -> Iterator[str]:
         who = ", ".join(sorted({each.by for each in sightings}))
         span = f"{local(sightings[0].at)} to {local(sightings[-1].at)}" if len(sightings) > 1 else local(sightings[0].at)
         what = ": each follows on all they had cosigned before" if how == COSIGNATURE else ""
-        yield f"{len(sightings)} of kind {how}, by {who}, {span}{what}"
+        yield f"{numbered(len(sightings), how)} by {who}, {span}{what}"
     for word, count in Counter(each.kind.word for each in found.statements).items():
         signers = sorted({name for each in found.statements if each.kind.word == word for name in each.verified.signer_names})
-        yield f"{count} of kind {word}, signed by {', '.join(signers)}"
+        yield f"{numbered(count, word)}, signed by {', '.join(signers)}"
 
 
 def not_proven(found: Examination) -> Iterator[str]:
@@ -122,13 +122,20 @@ def not_proven(found: Examination) -> Iterator[str]:
     elif found.reach.size < found.checkpoint.size:
         yield f"that nothing after entry {found.reach.size - 1} was changed or left out: nobody outside has seen that yet"
     if found.not_enclosed:
-        kinds = ", ".join(f"{count} of kind {word}" for word, count in found.not_enclosed)
+        kinds = ", ".join(numbered(count, word) for word, count in found.not_enclosed)
         yield f"what is in the entries that are not enclosed: {kinds}; they may be about these devices, too"
     if found.elsewhere:
         yield f"what {found.elsewhere} reports were compared with: their baselines were never in this record"
     for silence in found.silences[-3:]:
         yield f"what happened in {silence}"
     yield "that a device told the truth, or what it did between two checks"
+
+
+def numbered(count: int, word: str) -> str:
+    """`1 policy`, `2 policies`."""
+    if count == 1:
+        return f"1 {word}"
+    return f"{count} {word.removesuffix('y')}ies" if word.endswith("y") else f"{count} {word}s"
 
 
 def _by_how(sightings: Sequence[Sighting]) -> dict[str, list[Sighting]]:
