@@ -102,8 +102,30 @@ class Index:
 
     def approved(self) -> tuple[DeviceName, ...]:
         """Every device of which there is a baseline, sorted. Raises as `rows`."""
-        rows = self._ask("WHERE kind = ? GROUP BY site, crane, device", ("baseline",))
+        return self.devices("baseline")
+
+    def devices(self, kind: str) -> tuple[DeviceName, ...]:
+        """Every device of which there is an entry of this kind, sorted. Raises as `rows`."""
+        rows = self._ask("WHERE kind = ? GROUP BY site, crane, device", (kind,))
         return tuple(sorted(row.device for row in rows if row.device))
+
+    def newest_entries(self, kind: str, *devices: DeviceName) -> dict[DeviceName, tuple[Row, bytes]]:
+        """The newest entry of this kind of each of these devices that has one, in one question however many they are.
+
+        As with `entries`, a row that does not fit its entry is not believed. Raises as `entries`.
+        """
+        newest = "WHERE sequence IN (SELECT max(sequence) FROM entry WHERE kind = ? GROUP BY site, crane, device)"
+        asked = frozenset(devices)
+        for again in (False, True):
+            rows = self._ask(newest, (kind,))
+            found = {row.device: (row, self.log.read(row.sequence)) for row in rows if row.device and row.device in asked}
+            strange = [row for row, envelope in found.values() if row_of(row.sequence, envelope) != row]
+            if not strange:
+                break
+            if again:
+                raise _changing(strange[0])
+            self.forget()
+        return found
 
     def entries(self, kind: str = "", *devices: DeviceName) -> Iterator[tuple[Row, bytes]]:
         """As `rows`, of these devices or of all, each with its envelope as it is read from the log now.

@@ -14,7 +14,7 @@ from verifier.model.device import DeviceName
 from verifier.model.withdrawal import Withdrawal
 from verifier.model.words import Verdict
 from verifier.trust.envelope import opened
-from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL, predicate_of, read
+from verifier.trust.statement import BASELINE, FINDING, REPORT, WITHDRAWAL, predicate_of, read
 
 RESTORE = "restore the folder `log` from a copy, and find out who touched it"
 DAMAGED = "`crane-verify log verify` names all that is wrong; keep the folder as it is, and restore from a copy"
@@ -29,7 +29,7 @@ class Row:
     sha256: str
     """Of the envelope, 64 hex digits."""
     kind: str
-    """`baseline`, `report`, `withdrawal`, `policy` or `heartbeat`."""
+    """`baseline`, `report`, `withdrawal`, `finding`, `policy` or `heartbeat`."""
     device: DeviceName | None
     """None: it is about no device."""
     at: datetime
@@ -63,7 +63,7 @@ def row_of(sequence: int, envelope: bytes) -> Row:
             gone: Withdrawal = read(WITHDRAWAL, payload)
             found = Row(sequence, digest, kind.word, gone.device, gone.at, gone.serial, "", gone.baseline)
         else:
-            device = from_json(DeviceName, _field(said, "device")) if kind is REPORT else None
+            device = from_json(DeviceName, _field(said, "device")) if kind in (REPORT, FINDING) else None
             verdict = from_json(Verdict, _field(said, "verdict")).value if kind is REPORT else ""
             at = from_json(datetime, _field(said, "ended" if kind is REPORT else "at"))
             found = Row(sequence, digest, kind.word, device, at, 0, verdict)

@@ -19,6 +19,7 @@ from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.codec import CodecError, from_json, parse, to_json
 from verifier.model.device import DeviceName
+from verifier.model.finding import STEPS, FindingStep, State
 from verifier.model.heartbeat import Heartbeat
 from verifier.model.manifest import manifest_sha256
 from verifier.model.policy_record import PolicyRecord
@@ -92,6 +93,16 @@ def _withdrawal_refusal(withdrawal: Withdrawal) -> str:
     return "" if withdrawal.reason.strip() else "the withdrawal gives no reason"
 
 
+def _finding_refusal(step: FindingStep) -> str:
+    if step.state not in STEPS:
+        return f"nobody signs that a finding is {step.state}"
+    if not step.reason.strip():
+        return "the step gives no reason"
+    if step.state is not State.INVESTIGATING and not step.ticket.strip():
+        return f"what is {step.state} names no ticket"
+    return ""
+
+
 def _policy_subjects(record: PolicyRecord) -> tuple[Subject, ...]:
     return tuple((f"trust/{file.name}", hashlib.sha256(file.text.encode()).hexdigest()) for file in record.files)
 
@@ -133,6 +144,16 @@ WITHDRAWAL = StatementKind(
     previous=lambda _: (),
     at=lambda withdrawal: withdrawal.at,
 )
+FINDING = StatementKind(
+    word="finding",
+    signed_as="finding",
+    predicate_type="urn:crane-verify:finding:v1",
+    value=FindingStep,
+    subjects=lambda step: ((f"{step.device}#{step.item}#{step.member}", step.drift),),
+    refusal=_finding_refusal,
+    previous=lambda _: (),
+    at=lambda step: step.at,
+)
 POLICY = StatementKind(
     word="policy",
     signed_as="report",
@@ -154,7 +175,7 @@ HEARTBEAT = StatementKind(
     at=lambda heartbeat: heartbeat.at,
 )
 
-KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT, WITHDRAWAL, POLICY, HEARTBEAT)
+KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT, WITHDRAWAL, FINDING, POLICY, HEARTBEAT)
 
 
 def written(kind: StatementKind[T], value: T) -> bytes:
