@@ -106,7 +106,7 @@ def test_who_has_no_key_yet_is_told_how_to_join(person: Person) -> None:
     theirs = person.environment | {"CRANE_VERIFY_KEY": str(somebody_else / "approver.key")}
     subprocess.run(["sh", "-c", " ".join((*person.argv(), add))], env=theirs, check=True, cwd=Path.cwd())
     assert person.types("check", "card").code == 5  # nothing is approved yet, and the report of that is signed
-    assert "1 entries" in person.succeeds("log", "verify").out
+    assert "2 entries" in person.succeeds("log", "verify").out, "the policy, and the report"
 
 
 def test_a_signing_key_that_others_can_read_is_named(person: Person) -> None:
@@ -201,11 +201,11 @@ def test_a_damaged_entry_of_the_record_is_named_where_reports_are_listed(person:
     for _ in range(2):
         person.types("check", "card")
     person.succeeds("report", "list")
-    (entry,) = (person.workspace / "log").rglob("000000000.json")
+    (entry,) = (person.workspace / "log").rglob("000000001.json")
     entry.write_bytes(entry.read_bytes()[:-9])
     refused = person.types("report", "list")
     assert refused.code == 5
-    assert "entry 0 of the log cannot be read" in refused.err
+    assert "entry 1 of the log cannot be read" in refused.err
     assert "crane-verify log verify" in refused.err
 
 

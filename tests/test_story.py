@@ -60,18 +60,18 @@ def test_the_main_job(engineer: Person, crane: Crane) -> None:
     kept = engineer.workspace.parent / "kept-elsewhere"
     kept.write_text(engineer.succeeds("log", "checkpoint").out)
     audited = engineer.succeeds("log", "verify", "--against", str(kept), "--json").document
-    # four approvals and eight reports, all under a checkpoint of this machine
-    assert audited == {"entries": 12, "covered": 12, "findings": []}
+    # four approvals, the policy and eight reports, all under a checkpoint of this machine
+    assert (audited["entries"], audited["covered"], audited["findings"]) == (13, 13, [])
     proof = engineer.workspace.parent / "entry-11.tlog-proof"
-    assert "entry 11, 3 hashes" in engineer.succeeds("log", "prove", "11", "-o", str(proof)).out
+    assert "entry 11, 4 hashes" in engineer.succeeds("log", "prove", "11", "-o", str(proof)).out
     assert kept.read_text() in proof.read_text()
     engineer.succeeds("baseline", "propose", "drive", "--reason", "as it is now")
     engineer.succeeds("baseline", "approve", "drive", "--yes")
     waiting = engineer.succeeds("log", "verify").out
-    assert "13 entries, none missing" in waiting
+    assert "14 entries, none missing" in waiting
     assert "1 of them wait" in waiting
-    assert engineer.succeeds("log", "checkpoint", "--sign").out.splitlines()[1] == "13"
-    assert "13 entries, the tree holds" in engineer.succeeds("log", "verify", "--tree").out
+    assert engineer.succeeds("log", "checkpoint", "--sign").out.splitlines()[1] == "14"
+    assert "14 entries, the tree holds" in engineer.succeeds("log", "verify", "--tree").out
     page = engineer.workspace / "report.html"
     engineer.succeeds("report", "export", "STS-01/controller", "-o", str(page))
     assert "extra.so" in page.read_text()
@@ -81,14 +81,14 @@ def test_a_record_that_somebody_rewrote_takes_no_report_and_says_so(engineer: Pe
     enrol(engineer)
     assert "no checkpoint yet" in engineer.types("log", "checkpoint").err
     engineer.succeeds("check")
-    bundle = engineer.workspace / "log/tile/entries/000.p/8"
+    bundle = engineer.workspace / "log/tile/entries/000.p/9"
     altered = bytearray(bundle.read_bytes())
     altered[-2] ^= 1
     bundle.write_bytes(altered)
     verified = engineer.types("log", "verify")
     assert verified.code == 5
-    assert "the bundles hold other entries than the checkpoint of 8 entries was signed for" in verified.err
-    assert "entry 7 is not the one that was taken into the tree" in verified.err
+    assert "the bundles hold other entries than the checkpoint of 9 entries was signed for" in verified.err
+    assert "entry 8 is not the one that was taken into the tree" in verified.err
     assert engineer.types("check", "drive").code == 5
 
 
