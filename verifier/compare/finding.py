@@ -1,4 +1,4 @@
-"""From what the reports of a device show, oldest first, to its findings: when each began, whether it is still there, its state."""
+"""From what the reports of a device show, oldest first, to its findings: when each began, if it is still there, its state."""
 
 from __future__ import annotations
 

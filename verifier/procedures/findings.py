@@ -58,7 +58,7 @@ def _sights(device: DeviceName, workspace: Workspace, history: History) -> Itera
         at_one_time.setdefault(row.at, []).append(row.sequence)
     for row, envelope in index.entries(REPORT.word, device):
         with contextlib.suppress(TrustError):
-            verified = judged(envelope, row.sequence, history)
+            verified = judged(envelope, row.sequence, history, row.at)
             report: Report = verified.value
             before = hashlib.sha256(log.read(row.sequence - 1)).hexdigest() if row.sequence else ""
             earlier = [sequence for sequence in at_one_time.get(row.at, ()) if sequence < row.sequence]
@@ -75,7 +75,7 @@ def _steps(device: DeviceName, workspace: Workspace, history: History) -> tuple[
     taken: dict[bytes, Taken] = {}
     for row, envelope in reversed([*workspace.index.entries(FINDING.word, device)]):
         with contextlib.suppress(TrustError):
-            verified = judged(envelope, row.sequence, history)
+            verified = judged(envelope, row.sequence, history, row.at)
             step: FindingStep = verified.value
             taken.setdefault(_payload(envelope), Taken(row.sequence, step, verified.signer_names))
     return tuple(taken.values())

@@ -164,15 +164,17 @@ def policy_entries(log: Log, keys: Iterable[PublicKey]) -> Iterator[int]:
             continue  # whoever looks at the entries finds it
 
 
-def judged(envelope: bytes, sequence: int, history: History) -> Verified[Any]:
+def judged(envelope: bytes, sequence: int, history: History, own_time: datetime | None = None) -> Verified[Any]:
     """A statement of any kind at its place in the record, if those signed it whom the policy named then.
+
+    `own_time` is when it says that it was made, where that was read out of it already; None: it is read.
 
     Raises:
         TrustError: it is not so.
     """
     kind = kind_of(opened(envelope).payload)
     policy, since = history.policy_at(sequence)
-    at = kind.at(claimed(envelope, kind))
+    at = own_time or kind.at(claimed(envelope, kind))
     # nothing is dated back to before the policy that ended a key
     at, seen = max(at, since) if since else at, known_by(history.sightings, sequence)
     try:
