@@ -125,6 +125,10 @@ def test_rows_of_one_kind_and_of_one_device(index: Index, small_steps: None) -> 
     assert [row.sequence for row, _ in index.entries("report", DEVICE, OTHER_DEVICE)] == [6, 2, 1]
     assert [row.sequence for row, _ in index.entries("report", OTHER_DEVICE, ELSEWHERE)] == [2]
     assert index.approved() == (DEVICE,)
+    newest_of_each = index.newest_entries("report", DEVICE, OTHER_DEVICE, ELSEWHERE)
+    assert {device: row.sequence for device, (row, _) in newest_of_each.items()} == {DEVICE: 6, OTHER_DEVICE: 2}
+    assert newest_of_each[DEVICE][1] == index.log.read(6)
+    assert index.newest_entries("report") == index.newest_entries("report", ELSEWHERE) == {}
     newest = index.newest("report")
     assert newest is not None
     assert newest.sequence == 6
@@ -289,6 +293,13 @@ def test_a_row_that_does_not_fit_its_entry_is_not_believed(index: Index) -> None
         changed(f"UPDATE entry SET {lie}")(index.path)
         assert [(row.sequence, row.verdict) for row, _ in index.entries("report", DEVICE)] == [(6, "drift"), (1, "drift")]
         assert [*index.rows()] == [row_of(sequence, index.log.read(sequence)) for sequence in range(7, -1, -1)]
+    for lie in ("verdict = 'match' WHERE sequence = 6", "crane = 'STS-02' WHERE sequence = 6"):
+        changed(f"UPDATE entry SET {lie}")(index.path)
+        found = index.newest_entries("report", DEVICE, OTHER_DEVICE)
+        assert {device: (row.sequence, row.verdict) for device, (row, _) in found.items()} == {
+            DEVICE: (6, "drift"),
+            OTHER_DEVICE: (2, "drift"),
+        }
     row = index.newest("withdrawal")
     assert row is not None
     changed(f"UPDATE entry SET sha256 = '{row.sha256}' WHERE sequence = 1")(index.path)
@@ -306,6 +317,9 @@ def test_a_log_that_changes_while_it_is_read_is_not_trusted(index: Index, monkey
         list(index.entries("report"))
     with pytest.raises(TrustError, match="entry 2 of the log changes while it is read"):
         index.entry(rows[5].sha256)
+    monkeypatch.setattr(Index, "_ask", lambda *_: [rows[5]])
+    with pytest.raises(TrustError, match="entry 2 of the log changes while it is read"):
+        index.newest_entries("report", OTHER_DEVICE)
 
 
 def test_a_journal_that_a_killed_one_left_undoes_its_half_change(index: Index) -> None:

@@ -18,6 +18,7 @@
     +-- ForbiddenRequest        exit 1   our read-only guard stopped a request before a byte left
     +-- TrustError              exit 5   a signature, quorum, serial or digest does not hold
     +-- RecordError             exit 1   the disk refused: full, read-only, locked
+        +-- InUse                        another run holds it
 
 The message says what happened, in lower case; the hint says what to do next.
 """
@@ -120,3 +121,7 @@ class TrustError(CraneVerifyError):
 
 class RecordError(CraneVerifyError):
     pass
+
+
+class InUse(RecordError):
+    """Another run holds what is asked for, and held it for as long as was waited."""

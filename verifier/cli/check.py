@@ -16,7 +16,7 @@ from verifier.errors import RecordError, UsageError
 from verifier.model.device import Device
 from verifier.model.words import Verdict
 from verifier.procedures.due import due
-from verifier.procedures.fleet import Checked, Failed, Outcome, check_all
+from verifier.procedures.fleet import Checked, Failed, Outcome, PassedOver, check_all
 from verifier.procedures.heartbeat import heartbeat_if_quiet
 from verifier.procedures.lost import Lost, lost
 from verifier.procedures.reading import is_open
@@ -59,7 +59,7 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
     outcomes = []
     unheard: OSError | None = None
     with watching() as progress:
-        for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once):
+        for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once, only_due):
             outcomes.append(outcome)
             if not as_json and not unheard:
                 with progress.aside():
@@ -114,6 +114,8 @@ def _heard(outcome: Outcome, alone: bool) -> OSError | None:
 
 def _print(outcome: Outcome, alone: bool) -> None:
     match outcome:
+        case PassedOver(device, why):
+            tell(f"not checked  {device.name}: {why}", dim=True)
         case Failed(device, error):
             tell(f"FAILED  {device.name}: {error}", fg="red", err=True)
             if error.hint:
@@ -144,6 +146,8 @@ def _print_sum(outcomes: list[Outcome]) -> None:
     words = [click.style(f"{count} {verdict}", fg=VERDICT_STYLE[verdict]) for verdict, count in counts.items() if count]
     if failed:
         words.append(click.style(f"{failed} not recorded", fg="red"))
+    if over := sum(isinstance(outcome, PassedOver) for outcome in outcomes):
+        words.append(f"{over} left to another run")
     click.echo(f"{len(outcomes)} devices: {', '.join(words)}")
 
 
@@ -183,5 +187,7 @@ def _document(outcome: Outcome) -> object:
     match outcome:
         case Checked(_, report):
             return document(report)
+        case PassedOver(device, why):
+            return {"device": str(device.name), "not_checked": why}
         case Failed(device, error):
             return {"device": str(device.name), "failed": str(error), "hint": error.hint}

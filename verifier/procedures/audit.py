@@ -48,10 +48,13 @@ def reports(workspace: Workspace, *devices: DeviceName) -> Iterator[Found]:
         TrustError: the record is not what it was, or one of them is damaged.
     """
     for row, envelope in workspace.index.entries(REPORT.word, *devices):
-        try:
-            yield Found(row.sequence, claimed(envelope, REPORT), envelope)
-        except TrustError as error:
-            raise TrustError(f"entry {row.sequence} of the record is damaged: {error}", DAMAGED) from error
+        yield _found(row.sequence, envelope)
+
+
+def newest_reports(workspace: Workspace, *devices: DeviceName) -> dict[DeviceName, Found]:
+    """The newest report of each of these devices that has one. Raises as `reports`."""
+    newest = workspace.index.newest_entries(REPORT.word, *devices)
+    return {device: _found(row.sequence, envelope) for device, (row, envelope) in newest.items()}
 
 
 def signed_report(found: Found, history: History) -> SignedReport:
@@ -151,3 +154,10 @@ def checkpoint_of(workspace: Workspace, policy: Policy) -> bytes:
     if workspace.log.tree.checkpoint(policy.log_keys()) is None or signed is None:
         raise UsageError("the log has no checkpoint yet", "the next `crane-verify check` signs one, or `log checkpoint --sign`")
     return signed
+
+
+def _found(sequence: int, envelope: bytes) -> Found:
+    try:
+        return Found(sequence, claimed(envelope, REPORT), envelope)
+    except TrustError as error:
+        raise TrustError(f"entry {sequence} of the record is damaged: {error}", DAMAGED) from error

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from verifier.errors import TrustError
 from verifier.model.device import Device, DeviceName
 from verifier.model.report import Report
 from verifier.model.words import Verdict
-from verifier.procedures.audit import Found, reports, verified_report
+from verifier.procedures.audit import Found, newest_reports, reports, verified_report
 from verifier.procedures.reading import is_open
 from verifier.record.workspace import Workspace
 from verifier.trust.policy import Policy
@@ -37,20 +38,27 @@ def is_stale(report: Report, device: Device, now: datetime) -> bool:
 
 
 def last_checked(names: set[DeviceName], workspace: Workspace, policy: Policy, now: datetime) -> dict[DeviceName, datetime]:
-    """When each device was last checked."""
+    """When each device was last checked. One question to the index for all of them; only where the newest report puts nothing off
+    are older ones looked at.
+    """
     found = {}
-    for name in names:
-        for each in reports(workspace, name):
-            if each.report.ended <= now and _counts(each, policy):
+    for name, newest in newest_reports(workspace, *names).items():
+        for each in chain((newest,), _older(newest, workspace)):
+            if puts_off(each, policy, now):
                 found[name] = each.report.ended
                 break
     return found
 
 
-def _counts(found: Found, policy: Policy) -> bool:
-    if not found.report.coverage.compared:
+def puts_off(found: Found, policy: Policy, now: datetime) -> bool:
+    """Does this report count as a check?"""
+    if found.report.ended > now or not found.report.coverage.compared:
         return False
     try:
         return bool(verified_report(found.envelope, policy))
     except TrustError:
         return False
+
+
+def _older(than: Found, workspace: Workspace) -> Iterator[Found]:
+    return (each for each in reports(workspace, than.report.device) if each.sequence < than.sequence)

@@ -114,17 +114,12 @@ class Index:
 
         As with `entries`, a row that does not fit its entry is not believed. Raises as `entries`.
         """
-        newest = "WHERE sequence IN (SELECT max(sequence) FROM entry WHERE kind = ? GROUP BY site, crane, device)"
-        asked = frozenset(devices)
-        for again in (False, True):
-            rows = self._ask(newest, (kind,))
-            found = {row.device: (row, self.log.read(row.sequence)) for row in rows if row.device and row.device in asked}
-            strange = [row for row, envelope in found.values() if row_of(row.sequence, envelope) != row]
-            if not strange:
-                break
-            if again:
-                raise _changing(strange[0])
+        found, strange = self._newest(kind, frozenset(devices))
+        if strange:
             self.forget()
+            found, strange = self._newest(kind, frozenset(devices))
+        if strange:
+            raise _changing(strange[0])
         return found
 
     def entries(self, kind: str = "", *devices: DeviceName) -> Iterator[tuple[Row, bytes]]:
@@ -172,6 +167,13 @@ class Index:
                 self._remove()
         except _Elsewhere:
             _MEMORY.put(self.path, _empty())
+
+    def _newest(self, kind: str, asked: frozenset[DeviceName]) -> tuple[dict[DeviceName, tuple[Row, bytes]], list[Row]]:
+        """The newest entry of each, and the rows that do not fit theirs."""
+        newest = "WHERE sequence IN (SELECT max(sequence) FROM entry WHERE kind = ? GROUP BY site, crane, device)"
+        rows = self._ask(newest, (kind,))
+        found = {row.device: (row, self.log.read(row.sequence)) for row in rows if row.device and row.device in asked}
+        return found, [row for row, envelope in found.values() if row_of(row.sequence, envelope) != row]
 
     def _named(self, sha256: str) -> tuple[Row | None, bytes]:
         row = self.named(sha256)

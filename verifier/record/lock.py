@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verifier.errors import RecordError
+from verifier.errors import InUse
 from verifier.record.files import make_folder, refusals
 
 FIRST_PAUSE = 0.002
@@ -26,7 +26,8 @@ def locked(path: Path, wait_seconds: float) -> Iterator[None]:
     """Hold the lock on this file. Threads of one program keep each other out as well.
 
     Raises:
-        RecordError: another held it for all of `wait_seconds`, or the disk refused.
+        InUse: another held it for all of `wait_seconds`.
+        RecordError: the disk refused.
     """
     with refusals("lock", path):
         make_folder(path.parent)
@@ -55,7 +56,7 @@ def _wait(descriptor: int, path: Path, wait_seconds: float) -> None:
                 pass
         left = until - time.monotonic()
         if left <= 0:
-            raise RecordError(f"{path} is in use by {_holder(descriptor)}", "wait until it is done, and run this again")
+            raise InUse(f"{path} is in use by {_holder(descriptor)}", "wait until it is done, and run this again")
         time.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_PAUSE)
 

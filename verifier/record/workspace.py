@@ -92,6 +92,14 @@ class Workspace:
         """
         return locked(device_path(self.root / ".locks", name, ".lock"), wait_seconds)
 
+    def check_lock(self, name: DeviceName, wait_seconds: float = DEVICE_WAIT) -> AbstractContextManager[None]:
+        """Be alone in checking a device, from the look whether it is due until its report is recorded.
+
+        Raises:
+            InUse: another run held it all the while, and which.
+        """
+        return locked(device_path(self.root / ".locks/checks", name, ".lock"), wait_seconds)
+
     @contextlib.contextmanager
     def line_lock(self, line: str, wait_seconds: float) -> Iterator[None]:
         """Be alone on a line that several devices share (`model.device.shared_line`); an empty one is nobody's to share.
