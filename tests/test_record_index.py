@@ -43,7 +43,7 @@ from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.statement import HEARTBEAT, POLICY, REPORT, WITHDRAWAL, StatementKind, T, written
 
 FIRST = sealed_baseline(ENGINEER, OFFICER)
-SECOND = sealed_baseline(ENGINEER, OFFICER, value=baseline(2, "ab" * 32))
+SECOND = sealed_baseline(ENGINEER, OFFICER, value=replace(baseline(2, "ab" * 32), not_after=NOW + timedelta(days=365)))
 ELSEWHERE = DeviceName("terminal-2", "STS-03", "gantry")
 
 
@@ -112,6 +112,7 @@ def test_rows_say_what_stands_in_the_entries(index: Index) -> None:
         "baseline", "report", "heartbeat", "policy", "withdrawal", "report", "report", "baseline",
     ]  # fmt: skip
     assert rows[0].names == "ab" * 32
+    assert (rows[0].not_after, rows[-1].not_after) == (NOW + timedelta(days=365), None)
     assert (rows[1].device, rows[1].verdict, rows[1].at) == (DEVICE, "drift", NOW + timedelta(minutes=2))
     assert rows[2].device is None
     assert (rows[4].device, rows[4].serial, rows[4].names) == (DEVICE, 1, "cd" * 32)
@@ -125,6 +126,7 @@ def test_rows_of_one_kind_and_of_one_device(index: Index, small_steps: None) -> 
     assert [row.sequence for row, _ in index.entries("report", DEVICE, OTHER_DEVICE)] == [6, 2, 1]
     assert [row.sequence for row, _ in index.entries("report", OTHER_DEVICE, ELSEWHERE)] == [2]
     assert index.approved() == (DEVICE,)
+    assert index.highest_of_each() == {DEVICE: index.highest(DEVICE)}
     newest_of_each = index.newest_entries("report", DEVICE, OTHER_DEVICE, ELSEWHERE)
     assert {device: row.sequence for device, (row, _) in newest_of_each.items()} == {DEVICE: 6, OTHER_DEVICE: 2}
     assert newest_of_each[DEVICE][1] == index.log.read(6)

@@ -30,7 +30,7 @@ from verifier.record.row import RESTORE, Row, row_of
 
 __all__ = ["Index", "Row"]
 
-OURS, FORMAT = 0x43564958, 1
+OURS, FORMAT = 0x43564958, 2
 """SQLite's application id ("CVIX"), and the version of the tables below. A file with others is made again."""
 AT_ONCE = 2000
 """Entries taken in under one lock and one transaction: a second's work, so that several who wait all get on."""
@@ -58,7 +58,8 @@ _TABLES = f"""
 BEGIN;
 CREATE TABLE entry (
     sequence INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, kind TEXT NOT NULL, site TEXT, crane TEXT, device TEXT,
-    at TEXT NOT NULL, serial INTEGER NOT NULL, verdict TEXT NOT NULL, names TEXT NOT NULL
+    at TEXT NOT NULL, serial INTEGER NOT NULL, verdict TEXT NOT NULL, names TEXT NOT NULL,
+    not_after TEXT
 );
 CREATE INDEX entry_by_device ON entry (kind, site, crane, device, sequence);
 CREATE INDEX entry_by_sha256 ON entry (sha256);
@@ -99,6 +100,11 @@ class Index:
         """The baseline with a device's highest serial, the first of them; None: it has no baseline. Raises as `rows`."""
         where, values = _where("baseline", device)
         return next(iter(self._ask(f"WHERE {where} ORDER BY serial DESC, sequence LIMIT 1", values)), None)
+
+    def highest_of_each(self) -> dict[DeviceName, Row]:
+        """As `highest`, of every device that has a baseline, in one question. Raises as `rows`."""
+        rows = self._ask("WHERE kind = ? ORDER BY serial, sequence DESC", ("baseline",))
+        return {row.device: row for row in rows if row.device}
 
     def approved(self) -> tuple[DeviceName, ...]:
         """Every device of which there is a baseline, sorted. Raises as `rows`."""
@@ -240,7 +246,7 @@ class Index:
         rows = [row_of(sequence, self.log.read(sequence)) for sequence in range(known, min(length, known + AT_ONCE))]
         if rows:
             database.execute("BEGIN IMMEDIATE")
-            database.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_columns, rows))
+            database.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_columns, rows))
             database.execute("COMMIT")
         return known + len(rows) == length
 
@@ -349,7 +355,8 @@ def _where(kind: str, device: DeviceName | None) -> tuple[str, Values]:
 
 def _columns(row: Row) -> tuple[str | int | None, ...]:
     place = (row.device.site, row.device.crane, row.device.device) if row.device else (None, None, None)
-    return (row.sequence, row.sha256, row.kind, *place, time_text(row.at), row.serial, row.verdict, row.names)
+    until = time_text(row.not_after) if row.not_after else None
+    return (row.sequence, row.sha256, row.kind, *place, time_text(row.at), row.serial, row.verdict, row.names, until)
 
 
 def _row(*columns: object) -> Row:
@@ -359,11 +366,13 @@ def _row(*columns: object) -> Row:
         ValueError: no row of ours is like that.
     """
     match columns:
-        case int(sequence), str(sha256), str(kind), site, crane, device, str(at), int(serial), str(verdict), str(names):
-            when = datetime.fromisoformat(at)
-            match site, crane, device:
-                case str(), str(), str():
-                    return Row(sequence, sha256, kind, DeviceName(site, crane, device), when, serial, verdict, names)
+        case int(sequence), str(sha256), str(kind), *place, str(at), int(serial), str(verdict), str(names), (
+            str() | None
+        ) as until:
+            when, end = datetime.fromisoformat(at), datetime.fromisoformat(until) if until else None
+            match place:
+                case str(site), str(crane), str(device):
+                    return Row(sequence, sha256, kind, DeviceName(site, crane, device), when, serial, verdict, names, end)
                 case None, None, None:
-                    return Row(sequence, sha256, kind, None, when, serial, verdict, names)
+                    return Row(sequence, sha256, kind, None, when, serial, verdict, names, end)
     raise ValueError("a row of the index that we did not write")

@@ -40,6 +40,8 @@ class Row:
     """Of a report."""
     names: str = ""
     """SHA-256 of another envelope, 64 hex digits: that which a baseline replaces, or which a withdrawal is of."""
+    not_after: datetime | None = None
+    """Until when a baseline may be used; None: no end was set, or it is none."""
 
 
 def row_of(sequence: int, envelope: bytes) -> Row:
@@ -56,17 +58,16 @@ def row_of(sequence: int, envelope: bytes) -> Row:
         kind, said = predicate_of(payload)
         if kind is BASELINE:
             baseline: Baseline = read(BASELINE, payload)
-            found = Row(
-                sequence, digest, kind.word, baseline.snapshot.device, baseline.proposed, baseline.serial, "", baseline.supersedes
-            )
+            device, before = baseline.snapshot.device, baseline.supersedes
+            found = Row(sequence, digest, kind.word, device, baseline.proposed, baseline.serial, "", before, baseline.not_after)
         elif kind is WITHDRAWAL:
             gone: Withdrawal = read(WITHDRAWAL, payload)
             found = Row(sequence, digest, kind.word, gone.device, gone.at, gone.serial, "", gone.baseline)
         else:
-            device = from_json(DeviceName, _field(said, "device")) if kind in (REPORT, FINDING) else None
+            about = from_json(DeviceName, _field(said, "device")) if kind in (REPORT, FINDING) else None
             verdict = from_json(Verdict, _field(said, "verdict")).value if kind is REPORT else ""
             at = from_json(datetime, _field(said, "ended" if kind is REPORT else "at"))
-            found = Row(sequence, digest, kind.word, device, at, 0, verdict)
+            found = Row(sequence, digest, kind.word, about, at, 0, verdict)
         _keepable(found)
     except (TrustError, ValueError) as error:
         raise TrustError(f"entry {sequence} of the log cannot be read: {error}", DAMAGED) from error
