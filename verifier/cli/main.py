@@ -25,6 +25,7 @@ COMMANDS = {
     "capture": "Read a device and show what it holds; unsigned.",
     "baseline": "Propose, show, approve, carry, withdraw and export baselines.",
     "check": "Compare devices with their approved baselines.",
+    "finding": "What differs again and again: how old it is, and what was done about it.",
     "schedule": "A ready systemd timer or crontab line that checks what is due.",
     "report": "List, show, verify and export signed reports.",
     "log": "Verify the append-only record.",

@@ -11,6 +11,7 @@ import click
 from verifier.cli import desk
 from verifier.cli.bundle import verify_bundle
 from verifier.cli.evidence import bounds_document
+from verifier.cli.lives import Lives
 from verifier.cli.output import json_option, local, print_json, say, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.device import Device, DeviceName
@@ -20,7 +21,6 @@ from verifier.procedures.due import is_stale
 from verifier.procedures.history import History, examined
 from verifier.record.files import read_whole, write_whole
 from verifier.report.html import fleet_view
-from verifier.report.machine import document
 from verifier.report.signed import NotReported, SignedReport
 from verifier.report.text import text_lines
 from verifier.report.views import VIEWS
@@ -97,10 +97,11 @@ def show(ctx: click.Context, which: str, as_json: bool) -> None:
       crane-verify report show STS-01/controller
     """
     found = signed_report(_one(ctx, which), _history(ctx))
+    lives = Lives(desk.workspace(ctx), resolved=True)
     if as_json:
-        print_json(document(found))
+        print_json(lives.document(found))
         return
-    for line in text_lines(found):
+    for line in text_lines(found, lives.beside(found)):
         say(line)
 
 

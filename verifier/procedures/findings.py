@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from verifier.compare.finding import Sight, findings_of, needed, sight
 from verifier.compare.items import GRAVEST_FIRST
-from verifier.errors import TrustError
+from verifier.errors import TrustError, UsageError
 from verifier.model.device import DeviceName
-from verifier.model.finding import Finding, FindingStep, State, Taken
+from verifier.model.finding import SHOWN, Finding, FindingStep, State, Taken
 from verifier.model.report import Report
 from verifier.procedures.history import History, judged
 from verifier.record.workspace import Workspace
@@ -38,7 +38,41 @@ def findings(
     """
     devices = workspace.index.devices(REPORT.word) if names is None else tuple(dict.fromkeys(names))
     found = [each for device in devices for each in _of(device, workspace, history, resolved)]
-    return tuple(sorted(found, key=lambda each: (GRAVEST_FIRST.index(each.criticality), each.since, each.device, each.item)))
+    return tuple(
+        sorted(found, key=lambda each: (GRAVEST_FIRST.index(each.criticality), each.since, each.device, each.item, each.member))
+    )
+
+
+def named(words: Sequence[str], workspace: Workspace, history: History, resolved: bool = False) -> tuple[Finding, ...]:
+    """The finding that each of these words is the beginning of the id of. `resolved`: one that was seen matching will do as well.
+
+    Raises:
+        UsageError: one is the beginning of none, or of more than one.
+        TrustError: as `findings`.
+    """
+    known = findings(workspace, history)
+    if resolved and not all(_begin_with(word, known) for word in words):
+        known = findings(workspace, history, resolved=True)
+    return tuple(dict.fromkeys(_named(word, known) for word in words))
+
+
+def _begin_with(word: str, known: Sequence[Finding]) -> list[Finding]:
+    return [each for each in known if word and each.id.startswith(word.lower())]
+
+
+def _named(word: str, known: Sequence[Finding]) -> Finding:
+    found = _begin_with(word, known)
+    if not found:
+        raise UsageError(
+            f"no finding {word!r} is known here, or it is resolved",
+            "`crane-verify finding list` shows them; --all also the resolved ones",
+        )
+    if len(found) > 1:
+        longer = next(digits for digits in range(SHOWN, 65) if len({each.id[:digits] for each in found}) == len(found))
+        raise UsageError(
+            f"{word} stands for {len(found)} findings", f"give more digits: {', '.join(each.id[:longer] for each in found[:8])}"
+        )
+    return found[0]
 
 
 def _of(device: DeviceName, workspace: Workspace, history: History, resolved: bool) -> tuple[Finding, ...]:
@@ -77,5 +111,5 @@ def _steps(device: DeviceName, workspace: Workspace, history: History) -> tuple[
         with contextlib.suppress(TrustError):
             verified = judged(envelope, row.sequence, history, row.at)
             step: FindingStep = verified.value
-            taken.setdefault(_payload(envelope), Taken(row.sequence, step, verified.signer_names))
+            taken.setdefault(_payload(envelope), Taken(row.sequence, step, tuple(signer.name for signer in verified.signers)))
     return tuple(taken.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -45,9 +45,13 @@ VERDICT_STYLES = {
 }
 
 
-def text_lines(signed: SignedReport) -> tuple[Line, ...]:
+Beside = Mapping[tuple[str, str], str]
+"""What stands beside a drift, by its item and member: how old it is, and what was done about it (`report.finding`)."""
+
+
+def text_lines(signed: SignedReport, beside: Beside | None = None) -> tuple[Line, ...]:
     """The whole report: verdict, coverage, drifts by item, what the evidence leaves open, who signed, how to verify."""
-    return tuple(Line(plain(line.text), line.style) for line in _lines(signed))
+    return tuple(Line(plain(line.text), line.style) for line in _lines(signed, beside or {}))
 
 
 def text_view(signed: SignedReport) -> str:
@@ -62,24 +66,24 @@ def headline(signed: SignedReport) -> Line:
     return Line(plain(f"{title}  {report.device}  {words.coverage(report.coverage)}"), VERDICT_STYLES[report.verdict])
 
 
-def drift_lines(drifts: Iterable[Drift], most: int = 0) -> tuple[Line, ...]:
+def drift_lines(drifts: Iterable[Drift], most: int = 0, beside: Beside | None = None) -> tuple[Line, ...]:
     """Drifts grouped by item. `most` bounds how many of one item are shown, and the rest is counted; 0 shows all."""
     groups: dict[str, list[Drift]] = {}
     for drift in drifts:
         groups.setdefault(drift.item, []).append(drift)
     told = _told_once((tuple(group), most or len(group)) for group in groups.values())
-    lines = (line for group in told for line in _group(group, most or len(group)))
+    lines = (line for group in told for line in _group(group, most or len(group), beside or {}))
     return tuple(Line(plain(line.text), line.style) for line in lines)
 
 
-def _lines(signed: SignedReport) -> Iterator[Line]:
+def _lines(signed: SignedReport, beside: Beside) -> Iterator[Line]:
     report = signed.report
     if signed.marking:
         yield Line(signed.marking, Style.TITLE)
     yield headline(signed)
     yield from _head(report)
     yield Line("")
-    yield from drift_lines(report.drifts, DRIFTS_SHOWN)
+    yield from drift_lines(report.drifts, DRIFTS_SHOWN, beside)
     yield from _section("Not asked", (f"{each.item}: {each.why}" for each in report.not_asked))
     yield from _section("Notes", report.notes)
     yield from _evidence(report)
@@ -115,11 +119,11 @@ def _told_once(groups: Iterable[tuple[tuple[Drift, ...], int]]) -> Iterator[list
         yield [*told, *drifts[most:]]
 
 
-def _group(drifts: list[Drift], most: int) -> Iterator[Line]:
+def _group(drifts: list[Drift], most: int, beside: Beside) -> Iterator[Line]:
     first = drifts[0]
     yield Line(f"{first.item} ({first.item_kind.value})", Style.TITLE)
     for drift in drifts[:most]:
-        yield from _drift(drift)
+        yield from _drift(drift, beside)
     if len(drifts) > most:
         yield Line(f"  and {len(drifts) - most:,} more in this item: see the JSON view", Style.DOUBT)
     named = dict.fromkeys(each for each in map(technique, drifts) if isinstance(each, Technique))
@@ -128,12 +132,14 @@ def _group(drifts: list[Drift], most: int) -> Iterator[Line]:
     yield Line("")
 
 
-def _drift(drift: Drift) -> Iterator[Line]:
+def _drift(drift: Drift, beside: Beside) -> Iterator[Line]:
     unread = drift.kind is DriftKind.UNREAD
     evidence = "" if unread else f"  [{drift.evidence.word}]"
     yield Line(f"  {drift.criticality.value:8}  {phrase(drift)}{evidence}", Style.DOUBT if unread else Style.BAD)
     if drift.note:
         yield Line(f"            {drift.note}")
+    if not unread and (standing := beside.get((drift.item, drift.member))):
+        yield Line(f"            {standing}", Style.FAINT)
     for line in drift.diff:
         yield Line(f"            {line}", {"+": Style.ADDED, "-": Style.REMOVED}.get(line[:1], Style.FAINT))
 
