@@ -9,6 +9,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.evidence import reach_document
+from verifier.cli.lives import Lives
 from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, tell, window_option
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
@@ -22,7 +23,6 @@ from verifier.procedures.lost import Lost, lost
 from verifier.procedures.reading import is_open
 from verifier.procedures.witnessing import Watched, is_watched, watched
 from verifier.record.workspace import Workspace
-from verifier.report.machine import document
 from verifier.report.signed import SignedReport
 from verifier.report.text import DRIFTS_SHOWN, Line, drift_lines, headline, text_lines
 from verifier.trust.log.sighting import NOWHERE
@@ -58,18 +58,25 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
             click.echo(f"nothing was recorded for a day: entry {beat.sequence} says that the record is alive")
     outcomes = []
     unheard: OSError | None = None
+    lives = Lives(space)
     with watching() as progress:
         for outcome in check_all(devices, desk.collector(ctx, progress, any_hour), at_once, only_due):
             outcomes.append(outcome)
             if not as_json and not unheard:
                 with progress.aside():
-                    unheard = _heard(outcome, alone=len(devices) == 1)
+                    unheard = _heard(outcome, lives, alone=len(devices) == 1)
     if unheard:
         raise unheard
     gone = lost(inventory, words, space)
     witnessed = _witnessed(space, desk.policy(ctx))
     if as_json:
-        print_json([*map(_document, outcomes), *map(_lost_document, gone), *map(_witnessed_document, witnessed)])
+        print_json(
+            [
+                *(_document(outcome, lives) for outcome in outcomes),
+                *map(_lost_document, gone),
+                *map(_witnessed_document, witnessed),
+            ]
+        )
     else:
         if len(devices) > 1:
             _print_sum(outcomes)
@@ -103,16 +110,16 @@ def nothing_due(devices: Sequence[Device], now: datetime) -> str:
     return f"nothing is due, so nothing was checked: {', '.join(words)}"
 
 
-def _heard(outcome: Outcome, alone: bool) -> OSError | None:
+def _heard(outcome: Outcome, lives: Lives, alone: bool) -> OSError | None:
     """Print it; gives why nobody reads it, as with `| head`. The other devices are checked and recorded all the same."""
     try:
-        _print(outcome, alone)
+        _print(outcome, lives, alone)
     except OSError as error:
         return error
     return None
 
 
-def _print(outcome: Outcome, alone: bool) -> None:
+def _print(outcome: Outcome, lives: Lives, alone: bool) -> None:
     match outcome:
         case PassedOver(device, why):
             tell(f"not checked  {device.name}: {why}", dim=True)
@@ -121,12 +128,12 @@ def _print(outcome: Outcome, alone: bool) -> None:
             if error.hint:
                 tell(f"  hint: {error.hint}", err=True)
         case Checked(_, report) if alone:
-            for line in text_lines(report):
+            for line in text_lines(report, lives.beside(report)):
                 say(line)
         case Checked(_, report):
             say(headline(report))
             if report.report.verdict is not Verdict.MATCH:
-                for line in (*drift_lines(report.report.drifts, DRIFTS_SHOWN), *notes(report)):
+                for line in (*drift_lines(report.report.drifts, DRIFTS_SHOWN, lives.beside(report)), *notes(report)):
                     say(line)
                 click.echo(f"  the whole report: crane-verify report show {report.sequence}\n")
 
@@ -183,10 +190,10 @@ def _witnessed_document(seen: Watched) -> object:
     return {"witnessed": {**reach_document(seen.reach), "recorded": seen.entries, "wrong": seen.wrong}}
 
 
-def _document(outcome: Outcome) -> object:
+def _document(outcome: Outcome, lives: Lives) -> object:
     match outcome:
         case Checked(_, report):
-            return document(report)
+            return lives.document(report)
         case PassedOver(device, why):
             return {"device": str(device.name), "not_checked": why}
         case Failed(device, error):

@@ -22,6 +22,7 @@ from verifier.report.phrase import phrase
 from verifier.report.text import drift_lines
 
 Command = TypeVar("Command", bound=Callable[..., object])
+WORDS = {State.INVESTIGATING: "being investigated", State.REJECTED: "rejected"}
 
 
 @click.group()
@@ -155,6 +156,7 @@ def accept_(ctx: click.Context, /, words: tuple[str, ...], ticket: str, reason: 
             mine = [each for each in chosen if each.device == name]
             seen = accepting(device, mine, of_device, reason, ticket, collector)
         _print_accepting(seen)
+        _print_words(reason, ticket)
         _ask(yes, f"Accept {len(seen.chosen)} of {name}?")
         for taken in accept(seen, desk.signer(key), collector):
             _tell(taken)
@@ -167,8 +169,13 @@ def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str,
     may_be_taken(collector)
     (found,) = _named(ctx, (word,))
     _print(found)
-    _ask(yes, f"Sign that it is {state}?")
+    _print_words(reason, ticket)
+    _ask(yes, f"Sign that it is {WORDS[state]}?")
     _tell(recorded_step(signed_step(found, state, reason, ticket, desk.signer(key), collector), collector))
+
+
+def _print_words(reason: str, ticket: str) -> None:
+    tell(f"reason: {reason}" + (f"; ticket: {ticket}" if ticket else ""))
 
 
 def _ask(yes: bool, question: str) -> None:
@@ -183,12 +190,16 @@ def _tell(taken: Taken) -> None:
 def _print(finding: Finding) -> None:
     now = desk.now()
     tell(f"{finding.name}  {finding.device}: {standing(finding, now)}", bold=True)
-    tell(f"since {local(finding.since)} ({age(finding.since, now)}), seen {finding.times} times, last {local(finding.last)}")
+    tell(f"since {local(finding.since)} ({age(finding.since, now)}), seen {_times(finding)}, last {local(finding.last)}")
     tell(f"reports {finding.first_report} to {finding.last_report}; id {finding.id}", dim=True)
     for line in drift_lines((finding.drift,)):
         say(line)
     for each in finding.steps:
         tell(f"{local(each.step.at)}  {taken_words(each)}: {each.step.reason}  (entry {each.sequence})")
+
+
+def _times(finding: Finding) -> str:
+    return "once" if finding.times == 1 else f"{finding.times} times"
 
 
 def _print_accepting(seen: Accepting) -> None:
