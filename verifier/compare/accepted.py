@@ -10,7 +10,7 @@ from verifier.compare.finding import Place, drift_sha256
 from verifier.compare.profile import ITEM as PROFILE
 from verifier.model.drift import Drift
 from verifier.model.finding import Finding
-from verifier.model.snapshot import Disagreement, ItemSnapshot, Reading, Snapshot
+from verifier.model.snapshot import WHOLE_ITEM, Disagreement, ItemSnapshot, Reading, Snapshot
 from verifier.model.words import DriftKind
 
 LOOK_AGAIN = "check the device again and look at what is there now; nothing was signed"
@@ -50,6 +50,23 @@ def with_accepted(approved: Snapshot, found: Snapshot, places: Collection[Place]
         for item in approved.items
     )
     return replace(approved, items=items, notes=(*approved.notes, note))
+
+
+def replaced(before: Snapshot, after: Snapshot) -> set[Place]:
+    """Every member whose reading is not the same in both, to the last bit; `*` where an item, or the profile, differs as such."""
+    old, new = ({item.name: item for item in each.items} for each in (before, after))
+    places = {(name, WHOLE_ITEM) for name in old.keys() ^ new.keys()}
+    if (before.profile, before.profile_version, before.profile_digest) != (
+        after.profile,
+        after.profile_version,
+        after.profile_digest,
+    ):
+        places.add((PROFILE, WHOLE_ITEM))
+    for name in old.keys() & new.keys():
+        if replace(old[name], readings=(), critical_members=()) != replace(new[name], readings=(), critical_members=()):
+            places.add((name, WHOLE_ITEM))
+        places |= {(name, reading.member) for reading in set(old[name].readings) ^ set(new[name].readings)}
+    return places
 
 
 def _item(approved: ItemSnapshot, found: ItemSnapshot, members: set[str]) -> ItemSnapshot:

@@ -41,9 +41,6 @@ class Sight:
     tells: bool
     """False: its baseline was not trusted, so nothing was compared."""
 
-    def shows(self, place: Place) -> bool:
-        return place in self.drifts
-
     def settles(self, place: Place) -> bool:
         """Was this compared, and is it as approved? What the approved baseline no longer holds, or masks, counts as that."""
         return self.tells and place not in self.drifts and not any(_covers(gap, place) for gap in self.unread)

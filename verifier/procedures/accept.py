@@ -11,7 +11,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier.compare.accepted import refusal, with_accepted
+from verifier.compare.accepted import refusal, replaced, with_accepted
 from verifier.compare.drifts import compare
 from verifier.compare.finding import Place
 from verifier.errors import DeviceError, UsageError
@@ -81,7 +81,8 @@ def accepting(
             raise UsageError(f"{device.name}: {why}", hint)
     places = {(each.item, each.member) for each in (*chosen, *beside)}
     baseline = _next(before, found, places, reason, ticket, collector)
-    changes = compare(before.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
+    drifts = compare(before.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
+    changes = tuple(each for each in drifts if (each.item, each.member) in places)
     signed = signers_waiting(device, collector) if waiting else ()
     return Accepting(device, tuple(chosen), beside, before, baseline, changes, signed, waiting, reason, ticket)
 
@@ -134,8 +135,8 @@ def _beside(
     """
     if waiting is None:
         return ()
-    changes = compare(before.value.snapshot, claimed(waiting, BASELINE).snapshot, collector.workspace.kept_text)
-    places = {(each.item, each.member) for each in changes} - {(each.item, each.member) for each in chosen}
+    places = replaced(before.value.snapshot, claimed(waiting, BASELINE).snapshot)
+    places -= {(each.item, each.member) for each in chosen}
     accepted = {(each.item, each.member): each for each in of_device if each.state is State.ACCEPTED}
     if others := sorted(places - accepted.keys()):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
