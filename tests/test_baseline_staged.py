@@ -7,19 +7,21 @@ from datetime import timedelta
 
 import pytest
 
-from tests.approval_port import Port, port
+from tests.approval_port import TWO, Port, port
 from tests.trust_fixtures import DEVICE, ENGINEER, NOW, OFFICER, OTHER_DEVICE, POLICY, baseline, sealed_baseline, snapshot
 from verifier.collect.connection import CONNECTION
-from verifier.errors import UsageError
+from verifier.errors import TrustError, UsageError
 from verifier.model.device import Device, ImageAddress
 from verifier.model.snapshot import FactValue, ItemSnapshot, NotAsked, Reading, Snapshot
 from verifier.model.words import Criticality, Evidence, Kind, Verdict
 from verifier.procedures import enrol
+from verifier.procedures.approved import _replaced
 from verifier.procedures.check import check
 from verifier.procedures.predecessor import Predecessor
 from verifier.settings.inventory import load_inventory
 from verifier.trust.baseline_rules import Accepted, overlapping
-from verifier.trust.statement import BASELINE
+from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.statement import BASELINE, written
 from verifier.trust.verify import verify
 
 __all__ = ["port"]
@@ -136,6 +138,20 @@ def test_an_older_one_that_was_withdrawn_before_the_new_one_was_approved_never_s
     typed = port.types("check", "STS-01")
     assert typed.code == 3
     assert "is not valid beside it: baseline 1 of terminal-2/STS-01/card was withdrawn" in typed.out
+
+
+def test_the_baseline_of_another_device_never_stands_beside_it(port: Port) -> None:
+    """One whose line was never held against this record: it came from elsewhere, and names what is another device's here."""
+    port.approve(device="STS-02/card")
+    other = port.workspace.baselines.accepted(TWO)
+    port.approve()
+    assert other
+    port.changes(NEW)
+    value = replace(port.baseline(), serial=2, supersedes=other.sha256, staged_until=port.clock() + timedelta(days=14))
+    envelope = seal(written(BASELINE, value), PAYLOAD_TYPE, (port.signer("approver.key"),))
+    newest = verify(envelope, BASELINE, port.collector.policy, port.clock())
+    with pytest.raises(TrustError, match="the baseline is of terminal-2/STS-02/card, not of terminal-2/STS-01/card"):
+        _replaced(newest, port.collector)
 
 
 def test_the_older_one_put_in_the_newest_ones_place_is_still_a_rollback(port: Port) -> None:

@@ -20,7 +20,7 @@ from verifier.procedures.withdraw import Unfinished, Withdrawn, withdraw, withdr
 from verifier.settings.inventory import load_inventory
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.signers.file import FileSigner
-from verifier.trust.statement import WITHDRAWAL, written
+from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL, written
 
 __all__ = ["port"]
 
@@ -281,6 +281,33 @@ def test_nobody_dates_back_past_the_policy_that_stands_before_it_in_the_record(p
     device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
     with pytest.raises(TrustError, match="was valid until 2026-11-27"):
         approved(device, ended(port, BEGINNING + timedelta(days=5)))
+
+
+@pytest.mark.parametrize("strangers", [0, 1])
+def test_nobody_dates_back_past_the_report_that_stands_before_it_in_the_record(port: Port, strangers: int) -> None:
+    """The key of somebody from outside had its end from the first day on. He still has it, and can write to the disk."""
+    port.approve()
+    port.succeeds(
+        *("trust", "add", f"{port.key('stranger')}.pub", "--name", "C. Contractor", "--role", "engineer"),
+        *("--valid-until", "2026-11-25"),
+    )
+    port.succeeds("check", "STS-01")
+    port.clock.passes(days=10)
+    port.succeeds("check", "STS-01")
+    reported = port.report()
+    newest, first = port.workspace.baselines.accepted(ONE), port.baseline()
+    assert newest
+    for _ in range(strangers):  # a report that counts for nothing stands between them
+        forged = replace(reported, ended=BEGINNING, previous="")
+        append(port, seal(written(REPORT, forged), PAYLOAD_TYPE, (port.signer("stranger"),)))
+    port.clock.passes(hours=1)
+    changed = replace(first, serial=2, supersedes=newest.sha256, proposed=BEGINNING + timedelta(hours=2), reason="quietly")
+    back_dated = seal(written(BASELINE, changed), PAYLOAD_TYPE, (port.signer("stranger"),))
+    append(port, back_dated)
+    (port.root / "baselines/terminal-2/STS-01/card.json").write_bytes(back_dated)
+    typed = port.types("check", "STS-01")
+    assert typed.code == 5
+    assert "the key of C. Contractor was valid until 2026-11-25 00:00 UTC" in typed.out
 
 
 def test_a_stolen_key_voids_what_it_signed_before_as_well(port: Port) -> None:

@@ -229,6 +229,16 @@ def test_from_when_on_a_policy_was_in_force(workspace: Workspace) -> None:
     assert since(0, policies[1:]) is None
 
 
+def test_a_policy_recorded_again_with_an_earlier_time_moves_nothing_back(workspace: Workspace) -> None:
+    """Whoever has the collector's key can do that; and then an ended key could have signed what stands behind it."""
+    record_policy(at_work(workspace, NEXT, now=NOW + timedelta(days=1)))
+    again = PolicyRecord(NOW - timedelta(days=300), NEXT.files, "crane-verify 0.1.0", "")
+    workspace.log.append(lambda _: seal(written(POLICY, again), PAYLOAD_TYPE, (COLLECTOR,)))
+    policies = placed(workspace, NEXT)
+    assert [each.sequence for each in policies] == [0, 1]
+    assert since(1, policies) == NOW + timedelta(days=1)
+
+
 def test_older_policies_are_not_verified_again_at_every_command(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for trusted in (OLD, first(), NEXT, THIRD):
         record_policy(at_work(workspace, trusted))

@@ -14,9 +14,9 @@ from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.collector import Collector
 from verifier.procedures.comparing import Valid
 from verifier.procedures.policy_history import placed, since
-from verifier.trust.baseline_rules import Stale, current, freshness, not_withdrawn, overlapping
+from verifier.trust.baseline_rules import Accepted, Stale, current, freshness, not_withdrawn, overlapping
 from verifier.trust.policy import Policy
-from verifier.trust.statement import BASELINE, WITHDRAWAL
+from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL
 from verifier.trust.verify import Verified, claimed, verify
 
 
@@ -84,11 +84,12 @@ def _replaced(newest_one: Verified[Baseline], collector: Collector) -> Verified[
     Raises:
         TrustError: it may not.
     """
-    device, supersedes = newest_one.value.snapshot.device, newest_one.value.supersedes
+    device, serial, supersedes = newest_one.value.snapshot.device, newest_one.value.serial, newest_one.value.supersedes
     found = collector.workspace.baselines.entry(supersedes)
     if found is None:
         raise TrustError(f"the record holds no entry {supersedes[:16]}...", "`crane-verify log verify` says what is missing")
     older = _in_use(found[1], collector)
+    current(older, device, Accepted(serial - 1, supersedes))
     not_withdrawn(older, withdrawals(device, collector))
     age = freshness(older.value, collector.now())
     if isinstance(age, Stale):
@@ -120,12 +121,26 @@ def _in_use(envelope: bytes, collector: Collector) -> Verified[Baseline]:
 
 
 def _accepted_at(envelope: bytes, collector: Collector) -> datetime | None:
-    """When a baseline was accepted here, as far as is known: it says when it was proposed, and was not accepted before the policy
-    that stands before it in the record was in force. So nobody dates back past the policy that ended a key. None: it never was.
+    """When a baseline was accepted here at the earliest; None: it never was.
+
+    It says when it was proposed, and it was not accepted before what stands before it in the record: the policies, and the newest
+    report. So nobody dates back past the end of a key, who can write to the disk and has that key still.
     """
     found = collector.workspace.baselines.entry(hashlib.sha256(envelope).hexdigest())
     if found is None:
         return None
     policies = placed(collector.workspace, collector.workspace.trusted())
-    times = (claimed(envelope, BASELINE).proposed, since(found[0], policies))
+    times = (claimed(envelope, BASELINE).proposed, since(found[0], policies), _reported_before(found[0], collector))
     return max(each for each in times if each)
+
+
+def _reported_before(sequence: int, collector: Collector) -> datetime | None:
+    """When the newest report before an entry ended; None: there is none that is signed as the policy of its place asks."""
+    for row in collector.workspace.index.rows(REPORT.word, below=sequence):
+        envelope = collector.workspace.log.read(row.sequence)
+        with contextlib.suppress(TrustError):
+            ended = claimed(envelope, REPORT).ended
+            for policy in _policies_at(row.sequence, collector):
+                with contextlib.suppress(TrustError):
+                    return verify(envelope, REPORT, policy, ended, known_by=ended).value.ended
+    return None

@@ -61,8 +61,11 @@ def placed(workspace: Workspace, standing: Trusted) -> tuple[Placed, ...]:
 
 
 def since(sequence: int, policies: tuple[Placed, ...]) -> datetime | None:
-    """From when on the policy at this place of the record was in force; None: no policy was recorded before it."""
-    return next((each.at for each in reversed(policies) if each.sequence <= sequence), None)
+    """From when on the policy at this place of the record was in force; None: no policy was recorded before it.
+
+    The same policy can be recorded again with an earlier time, by whoever has the collector's key. That moves nothing back.
+    """
+    return max((each.at for each in policies if each.sequence <= sequence), default=None)
 
 
 def record_policy(collector: Collector) -> None:

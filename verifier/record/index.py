@@ -79,14 +79,16 @@ class Index:
     path: Path
     log: Log
 
-    def rows(self, kind: str = "", device: DeviceName | None = None) -> Iterator[Row]:
-        """The rows of the log, newest first: of one kind or all, of one device or all. Nothing is held open between two of them.
+    def rows(self, kind: str = "", device: DeviceName | None = None, below: int = MOST_ENTRIES) -> Iterator[Row]:
+        """The rows of the log before the entry `below`, newest first: of one kind or all, of one device or all.
+
+        Nothing is held open between two of them.
 
         Raises:
             TrustError: the log is not what it was, or an entry cannot be read.
             RecordError: the log cannot be read.
         """
-        return self._rows_below(MOST_ENTRIES, kind, device)
+        return self._rows_below(below, kind, device)
 
     def newest(self, kind: str, device: DeviceName | None = None) -> Row | None:
         """The newest row; None: there is none. Raises as `rows`."""
