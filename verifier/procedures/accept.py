@@ -135,13 +135,16 @@ def _beside(
     """
     if waiting is None:
         return ()
-    places = replaced(before.value.snapshot, claimed(waiting, BASELINE).snapshot)
-    places -= {(each.item, each.member) for each in chosen}
+    proposed = claimed(waiting, BASELINE).snapshot
+    places = replaced(before.value.snapshot, proposed) - {(each.item, each.member) for each in chosen}
     accepted = {(each.item, each.member): each for each in of_device if each.state is State.ACCEPTED}
     if others := sorted(places - accepted.keys()):
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        drifts = compare(before.value.snapshot, proposed, collector.workspace.kept_text)
+        # what differs only in what is not compared, such as a time, is named where there is nothing else
+        named = [place for place in others if place in {(each.item, each.member) for each in drifts}] or others
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
         raise UsageError(
-            f"a proposal of {device.name} waits that changes what is not accepted here: {': '.join(others[0])}{more}",
+            f"a proposal of {device.name} waits that changes what is not accepted here: {': '.join(named[0])}{more}",
             f"look at it (crane-verify baseline diff {device.name}) and approve it first; to give it up, remove "
             f"{collector.workspace.baselines.proposed_path(device.name)}",
         )

@@ -16,9 +16,8 @@ from verifier.compare.finding import Sight, findings_of, needed, sight
 from verifier.compare.items import GRAVEST_FIRST
 from verifier.errors import TrustError, UsageError
 from verifier.model.device import DeviceName
-from verifier.model.finding import SHOWN, Finding, FindingStep, State, Taken
-from verifier.model.report import Report
-from verifier.procedures.history import History, judged
+from verifier.model.finding import SHOWN, Finding, State, Taken
+from verifier.procedures.history import History, judged_as
 from verifier.record.workspace import Workspace
 from verifier.trust.envelope import opened
 from verifier.trust.statement import FINDING, REPORT
@@ -92,12 +91,12 @@ def _sights(device: DeviceName, workspace: Workspace, history: History) -> Itera
         at_one_time.setdefault(row.at, []).append(row.sequence)
     for row, envelope in index.entries(REPORT.word, device):
         with contextlib.suppress(TrustError):
-            verified = judged(envelope, row.sequence, history, row.at)
-            report: Report = verified.value
+            verified = judged_as(REPORT, envelope, row.sequence, history, row.at)
             before = hashlib.sha256(log.read(row.sequence - 1)).hexdigest() if row.sequence else ""
             earlier = [sequence for sequence in at_one_time.get(row.at, ()) if sequence < row.sequence]
-            if report.previous == before and _payload(envelope) not in map(_payload, map(log.read, earlier)):
-                yield sight(row.sequence, verified.sha256, report)
+            again = any(_payload(log.read(sequence)) == _payload(envelope) for sequence in earlier)
+            if verified.value.previous == before and not again:
+                yield sight(row.sequence, verified.sha256, verified.value)
 
 
 def _payload(envelope: bytes) -> bytes:
@@ -109,7 +108,8 @@ def _steps(device: DeviceName, workspace: Workspace, history: History) -> tuple[
     taken: dict[bytes, Taken] = {}
     for row, envelope in reversed([*workspace.index.entries(FINDING.word, device)]):
         with contextlib.suppress(TrustError):
-            verified = judged(envelope, row.sequence, history, row.at)
-            step: FindingStep = verified.value
-            taken.setdefault(_payload(envelope), Taken(row.sequence, step, tuple(signer.name for signer in verified.signers)))
+            verified = judged_as(FINDING, envelope, row.sequence, history, row.at)
+            taken.setdefault(
+                _payload(envelope), Taken(row.sequence, verified.value, tuple(signer.name for signer in verified.signers))
+            )
     return tuple(taken.values())

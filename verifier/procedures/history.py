@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from verifier.errors import RecordError, TrustError
 from verifier.model.report import Report
@@ -29,6 +29,8 @@ from verifier.trust.policy import Policy, Role, TimeAuthority, TrustedKey
 from verifier.trust.roots import Trusted, grew_from, read_trust
 from verifier.trust.statement import POLICY, REPORT, StatementKind, kind_of
 from verifier.trust.verify import Verified, claimed, verify
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +166,23 @@ def policy_entries(log: Log, keys: Iterable[PublicKey]) -> Iterator[int]:
             continue  # whoever looks at the entries finds it
 
 
-def judged(envelope: bytes, sequence: int, history: History, own_time: datetime | None = None) -> Verified[Any]:
+def judged(envelope: bytes, sequence: int, history: History) -> Verified[Any]:
     """A statement of any kind at its place in the record, if those signed it whom the policy named then.
-
-    `own_time` is when it says that it was made, where that was read out of it already; None: it is read.
 
     Raises:
         TrustError: it is not so.
     """
     kind = kind_of(opened(envelope).payload)
+    return judged_as(kind, envelope, sequence, history, kind.at(claimed(envelope, kind)))
+
+
+def judged_as(kind: StatementKind[T], envelope: bytes, sequence: int, history: History, at: datetime) -> Verified[T]:
+    """As `judged`, where the kind and the time at which it says that it was made were read out of it already, as the index does.
+
+    Raises:
+        TrustError: as `judged`, or it is of another kind.
+    """
     policy, since = history.policy_at(sequence)
-    at = own_time or kind.at(claimed(envelope, kind))
     # nothing is dated back to before the policy that ended a key
     at, seen = max(at, since) if since else at, known_by(history.sightings, sequence)
     try:
