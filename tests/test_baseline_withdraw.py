@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -102,6 +103,54 @@ def test_one_that_came_from_elsewhere_can_be_withdrawn(port: Port) -> None:
     assert port.types("check", "STS-01").code == 0
     assert "withdrawing baseline 1" in port.succeeds("baseline", "withdraw", "STS-01", "--reason", REASON, "--yes").out
     assert port.types("check", "STS-01").code == 5
+
+
+def written_otherwise(envelope: bytes) -> bytes:
+    """The same signatures over the same content in other bytes, which takes no key: the hints whose they are left away."""
+    outer = json.loads(envelope)
+    outer["signatures"] = [{"sig": each["sig"]} for each in outer["signatures"]]
+    return json.dumps(outer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_same_baseline_written_otherwise_stays_withdrawn_and_another_follows_on_it(port: Port, elsewhere: bool) -> None:
+    port.approve()
+    file = port.root / "baselines/terminal-2/STS-01/card.json"
+    there = file.read_bytes()
+    if elsewhere:
+        shutil.rmtree(port.root / "log")
+        port.workspace.index.forget()
+        (port.root / ".remembered-checkpoint").unlink(missing_ok=True)
+    port.succeeds("baseline", "withdraw", "STS-01", "--reason", REASON, "--yes")
+    file.write_bytes(written_otherwise(there))
+    typed = port.types("check", "STS-01")
+    assert typed.code == 5
+    assert "is not the one accepted as serial 1: same serial, other content" in typed.out
+    file.write_bytes(there)
+    assert port.types("check", "STS-01").code == 5
+    port.approve(reason="looked at again")
+    assert port.types("check", "STS-01").code == 0
+    assert port.baseline().serial == 2
+    assert "every signature holds" in port.succeeds("log", "verify").out
+
+
+def test_another_one_from_elsewhere_in_its_place_is_not_withdrawn_with_it(port: Port) -> None:
+    port.approve()
+    file = port.root / "baselines/terminal-2/STS-01/card.json"
+    there = file.read_bytes()
+    shutil.rmtree(port.root / "log")
+    port.workspace.index.forget()
+    (port.root / ".remembered-checkpoint").unlink(missing_ok=True)
+    device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
+    seen = withdrawing(device, REASON, port.collector)
+    for other in (written_otherwise(there), None):
+        if other is None:
+            file.unlink()
+        else:
+            file.write_bytes(other)
+        with pytest.raises(UsageError, match="another baseline of terminal-2/STS-01/card lies there by now"):
+            withdraw(device, seen, port.signer("approver.key"), port.collector)
+    assert not port.workspace.log.length()
 
 
 def test_a_stranger_withdraws_nothing(port: Port) -> None:

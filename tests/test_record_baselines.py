@@ -95,6 +95,15 @@ def test_what_does_not_follow_is_not_accepted(tmp_path: Path, again: Verified[Ba
     assert baselines.proposed(DEVICE) == b"another proposal"
 
 
+def test_one_from_elsewhere_is_taken_up_whatever_its_serial_and_only_where_there_is_none(tmp_path: Path) -> None:
+    baselines = store(tmp_path)
+    assert baselines.take_up(SECOND).sequence == 0
+    assert baselines.accepted(DEVICE) == Accepted(2, SECOND.sha256)
+    with pytest.raises(TrustError, match=r"baseline 2 of .* was accepted here meanwhile"):
+        baselines.take_up(FIRST)
+    assert baselines.take_up(approved(device=OTHER_DEVICE)).sequence == 1
+
+
 def test_two_accepted_at_once_are_not_both_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     baselines = store(tmp_path)
     baselines.accept(FIRST)

@@ -105,6 +105,8 @@ def withdraw(device: Device, seen: Withdrawing, signer: Signer, collector: Colle
         if approvals.missing:
             return Unfinished(approvals)
         verified = verify(signed, WITHDRAWAL, collector.policy, collector.now())
+        if collector.workspace.baselines.accepted(device.name) is None:
+            _take_up(device, verified.value, collector)
         return Withdrawn(verified, kept.record(verified).sequence)
 
 
@@ -115,6 +117,18 @@ def _newest(device: Device, collector: Collector) -> Accepted:
     if found := newest(device, collector):
         return Accepted(found.value.serial, found.sha256)
     raise UsageError(f"{device.name} has no approved baseline, so there is nothing to withdraw", "a proposal needs no withdrawal")
+
+
+def _take_up(device: Device, withdrawal: Withdrawal, collector: Collector) -> None:
+    """Put the baseline that is withdrawn into the record, which never accepted it: it came from elsewhere.
+
+    A withdrawal names an envelope. Whoever writes the same signatures in another way has another envelope; only a record that
+    knows one baseline of this serial refuses every other. And only on what it knows can a new one follow.
+    """
+    found = newest(device, collector)
+    if found is None or found.sha256 != withdrawal.baseline:
+        raise UsageError(f"another baseline of {device.name} lies there by now", "look at it, then withdraw")
+    collector.workspace.baselines.take_up(found)
 
 
 def _older(device: Device, collector: Collector) -> Accepted:

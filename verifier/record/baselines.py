@@ -124,6 +124,22 @@ class Baselines:
         self._settle(device, baseline.envelope)
         return entry
 
+    def take_up(self, baseline: Verified[Baseline]) -> Entry:
+        """Put a verified baseline that came from elsewhere into the log as it is, so that this record knows it from any other.
+
+        Raises:
+            TrustError: the log holds one of this device.
+            RecordError: the disk refused. Then nothing happened.
+        """
+        device = baseline.value.snapshot.device
+
+        def make(_: str) -> bytes:
+            if known := self.accepted(device):
+                raise TrustError(f"baseline {known.serial} of {device} was accepted here meanwhile", "look at it again")
+            return baseline.envelope
+
+        return self.log.append(make)
+
     def approved_path(self, device: DeviceName) -> Path:
         return device_path(self.folder, device, ".json")
 
