@@ -222,6 +222,9 @@ VARYING = (
     (r": [\d,]+ bytes$", ": <size>"),
     (r"^read by \S+ with", "read by <machine> with"),
     (r"\bon \d{4}-\d\d-\d\d by\b", "on <day> by"),
+    (r"\b(runs|ran) out on \d{4}-\d\d-\d\d", r"\1 out on <day>"),
+    (r"\b\d min\b", "0 min"),
+    (r'"age": \d+', '"age": <seconds>'),
     (r"\bcrane-verify/(log|witness)/[0-9a-f]{16,32}\b", r"crane-verify/\1/<name>"),
     (r'"spki": "[^"]+"', '"spki": "<key>"'),
 )

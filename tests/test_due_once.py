@@ -5,103 +5,31 @@ from __future__ import annotations
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.fleet_fixtures import CARD, DAY, Port, cards, port_of
 from tests.terminal import Person, settled
-from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, POLICY
-from verifier.model.device import Device, DeviceName, ImageAddress, Window
-from verifier.procedures import fleet
-from verifier.procedures.approve import approve, proposal
-from verifier.procedures.collector import Collector
-from verifier.procedures.due import due
-from verifier.procedures.enrol import Proposing, propose
-from verifier.procedures.fleet import Checked, Outcome, PassedOver, check_all
+from verifier.model.device import DeviceName, Window
+from verifier.procedures.fleet import Checked, Failed, PassedOver, check_all
 from verifier.procedures.heartbeat import QUIET, heartbeat_if_quiet
 from verifier.record.lock import locked
 from verifier.record.workspace import Workspace
-from verifier.trust.policy import policy_bytes
 
-CARD = """\
-profile: test-card
-title: A card of a test controller
-version: 1
-maturity: simulated
-references: [tests/test_due_once.py]
-gaps: [Stands for no product.]
-items:
-  - {name: firmware, kind: firmware, files: {paths: [/firmware]}}
-"""
 CRANES = tuple(f"STS-{number:02}" for number in range(1, 9))
-DAY = timedelta(days=1)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 22, 6, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
-@dataclass(frozen=True)
-class Port:
-    """Cranes with a card each, all approved, and the machine that reads them."""
-
-    devices: tuple[Device, ...]
-    collector: Collector
-    clock: Clock
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.collector.workspace
-
-    def due(self) -> tuple[Device, ...]:
-        return due(self.devices, self.workspace, POLICY, self.clock.time)
-
-    def run(self, devices: tuple[Device, ...] | None = None) -> list[Outcome]:
-        """What a timer does; `devices`: it found these due a moment ago."""
-        return [*check_all(self.due() if devices is None else devices, self.collector, 4, only_due=True)]
-
-    def checks(self) -> dict[DeviceName, int]:
-        rows = [row.device for row in self.workspace.index.rows("report")]
-        return {device.name: rows.count(device.name) for device in self.devices}
-
-
-def cards(folder: Path) -> None:
-    for crane in CRANES:
-        (folder / crane / "firmware").mkdir(parents=True)
-        for number in range(40):
-            (folder / crane / f"firmware/part-{number}.bin").write_bytes(bytes(20_000))
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Port:
-    cards(tmp_path)
-    workspace = Workspace(tmp_path / "workspace")
-    workspace.profiles.mkdir(parents=True)
-    (workspace.profiles / "test-card.yaml").write_text(CARD)
-    workspace.trust.mkdir()
-    clock = Clock()
-    collector = Collector(workspace, POLICY, lambda _: "", lambda: COLLECTOR, clock)
-    port = Port(tuple(a_device(tmp_path, crane) for crane in CRANES[:3]), collector, clock)
-    (workspace.trust / "policy.json").write_bytes(policy_bytes(POLICY))
-    for device in port.devices:
-        propose(device, Proposing("commissioning"), collector)
-        approve(device, proposal(device, collector), ENGINEER, collector)
-        approve(device, proposal(device, collector), OFFICER, collector)
-    return port
-
-
-def a_device(folder: Path, crane: str) -> Device:
-    return Device(DeviceName("terminal-2", crane, "card"), ImageAddress(str(folder / crane)), "test-card", DAY)
+    cards(tmp_path, *CRANES[:3])
+    return port_of(tmp_path, *CRANES[:3])
 
 
 def test_two_programs_started_at_the_same_instant_check_each_device_once(tmp_path: Path) -> None:
-    cards(tmp_path)
+    cards(tmp_path, *CRANES)
     card = "{profile: test-card, every: 7d, image: {path: ../%s}}"
     lines = [f"      {crane}: {{devices: {{card: {card % crane}}}}}" for crane in CRANES]
     person = settled(tmp_path, "\n".join(["sites:", "  terminal-2:", "    cranes:", *lines, ""]), **{"test-card": CARD})
@@ -158,7 +86,7 @@ def test_a_check_by_hand_waits_and_is_a_check_of_its_own(port: Port, monkeypatch
     monkeypatch.setattr(Workspace, "check_lock", impatient)
     with held:
         (failed,) = check_all(first, port.collector, 1)
-    assert isinstance(failed, fleet.Failed)
+    assert isinstance(failed, Failed)
     assert "in use by process" in str(failed.error)
 
 
@@ -192,7 +120,7 @@ def test_a_timer_at_any_rate_checks_each_device_once_a_day(port: Port) -> None:
 
 
 def test_a_device_out_of_reach_stays_due_and_the_others_are_not_asked_again(port: Port) -> None:
-    away = Path(port.devices[0].address.path)  # type: ignore[union-attr]  # every device here is a card
+    away = port.card(CRANES[0])
     away.rename(away.with_suffix(".away"))
     port.run()
     port.clock.time += timedelta(minutes=15)

@@ -10,7 +10,7 @@ from verifier.collect.asking import Asking, Outcome
 from verifier.collect.fact import Parser, listing, whole_text
 from verifier.collect.inquiry import Given, Inquiry, file, output
 from verifier.model.profile import Facts, Topic
-from verifier.model.snapshot import Unread
+from verifier.model.snapshot import BOOT_ID, Unread
 from verifier.transport.answer import NotRead
 from verifier.transport.request import Command, ReadFile
 
@@ -121,6 +121,10 @@ def _boot_slots(inquiry: Inquiry) -> None:
     inquiry.take(output(Command.BOOT_ENVIRONMENT, boot.environment), prefix=b"environment")
 
 
+def _run(inquiry: Inquiry) -> None:
+    inquiry.take(file(b"/proc/sys/kernel/random/boot_id", whole_text(BOOT_ID.encode())))
+
+
 def _capabilities(inquiry: Inquiry) -> None:
     inquiry.take(output(Command.FILE_CAPABILITIES, system.capabilities, CAPABLE))
 
@@ -144,6 +148,7 @@ TOPICS: Final[Mapping[Topic, Callable[[Inquiry], None]]] = {
     Topic.MODEMS: _modems,
     Topic.MOUNTS: _from(b"/proc/mounts", system.mounts),
     Topic.BOOT_SLOTS: _boot_slots,
+    Topic.RUN: _run,
     Topic.CAPABILITIES: _capabilities,
     Topic.MOXA_VERSION: lambda inquiry: inquiry.take(output(Command.MOXA_VERSION, whole_text(b"version"))),
 }

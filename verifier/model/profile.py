@@ -58,6 +58,7 @@ class Topic(StrEnum):
     MODEMS = "modems"
     MOUNTS = "mounts"
     BOOT_SLOTS = "boot-slots"
+    RUN = "run"
     CAPABILITIES = "capabilities"
     MOXA_VERSION = "moxa-version"
 

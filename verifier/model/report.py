@@ -8,7 +8,7 @@ from datetime import datetime
 from verifier.model.device import DeviceName
 from verifier.model.drift import Drift
 from verifier.model.snapshot import Exchange, NotAsked
-from verifier.model.words import Criticality, Evidence, Kind, Verdict
+from verifier.model.words import Criticality, Event, Evidence, Kind, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,19 @@ class WitnessedRef:
     at: datetime
     """When those who cosigned or stamped it say that they saw it; the latest of those that the policy asks for."""
     by: tuple[str, ...]
+    rests_on: tuple[str, ...] = ()
+    """SHA-256 of what each of them gave, a cosignature's lines or a time stamp's response, 64 hex digits: a second can be guessed
+    ahead, this cannot. Empty in reports of before this was kept: then it is no proof of when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the device said of itself as it ran when it was read, so that the next check can tell whether that went on."""
+
+    boot: str = ""
+    """A name of its present run, another one after each start; empty: it was not asked, or has none."""
+    firmware: str = ""
+    """The version it says it runs; empty: none was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +94,7 @@ class Report:
     """SHA-256 of the newest entry of the record when this report was signed, 64 hex digits; empty for the first."""
     witnessed: WitnessedRef | None = None
     """None: nobody had witnessed anything yet, or it was made before this was kept."""
+    running: Running | None = None
+    """None: nothing of it was read, or it was made before this was kept."""
+    events: tuple[Event, ...] = ()
+    """Since the newest report before this one that compared anything."""

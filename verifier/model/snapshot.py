@@ -92,6 +92,8 @@ class Disagreement:
 
 Value = FileValue | FactValue | NumberValue | WordValue | Unread | Disagreement
 
+BOOT_ID = "boot id"
+"""The member that names the present run of a device: another one after each start. For a profile's mask."""
 WHOLE_ITEM = "*"
 """The member name of an `Unread` that stands for the whole item."""
 

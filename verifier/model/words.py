@@ -96,6 +96,13 @@ class Reason(StrEnum):
     WINDOW = "outside the hours in which it may be read"
 
 
+class Event(StrEnum):
+    """What a device went through since the check before."""
+
+    RESTARTED = "started again"
+    FIRMWARE = "another firmware version"
+
+
 class FileType(StrEnum):
     REGULAR = "file"
     DIRECTORY = "directory"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -16,20 +17,37 @@ from verifier.record.workspace import Workspace
 from verifier.trust.policy import Policy
 
 
+@dataclass(frozen=True, slots=True)
+class LastCheck:
+    """The newest check of a device that counts as one."""
+
+    ended: datetime
+    again: tuple[str, ...]
+    """What it saw that asks for a full check, where it was none itself: then the device is due at once, whatever its interval."""
+
+
 def due(devices: Iterable[Device], workspace: Workspace, policy: Policy, now: datetime) -> tuple[Device, ...]:
     """Those with an interval whose last check was longer ago than that, or never was, and whose window is open.
 
     A check that compared something counts, also when it could not tell everything: the report says so, and the next one comes
     with the next interval. One that compared nothing was none: the device was out of reach, working, or its baseline not trusted.
     One whose signatures do not hold, or that is dated in the future, puts nothing off.
+
+    One that saw that the device was started again, or runs other firmware, and could not read everything, puts nothing off
+    either, once: the next one has seen nothing new.
     """
     waiting = {device.name: device for device in devices if device.every is not None and is_open(device, now)}
-    last = last_checked(set(waiting), workspace, policy, now)
-    return tuple(
-        device
-        for device in waiting.values()
-        if device.every and (device.name not in last or now - last[device.name] >= device.every)
-    )
+    last = last_checks(newest_reports(workspace, *waiting), workspace, policy, now)
+    return tuple(device for device in waiting.values() if (at := due_at(device, last.get(device.name), now)) and at <= now)
+
+
+def due_at(device: Device, last: LastCheck | None, now: datetime) -> datetime | None:
+    """When a device is to be checked next, whatever the hour; None: only when somebody asks, since it has no interval."""
+    if device.every is None:
+        return None
+    if last is None:
+        return now
+    return last.ended if last.again else last.ended + device.every
 
 
 def is_stale(report: Report, device: Device, now: datetime) -> bool:
@@ -37,15 +55,18 @@ def is_stale(report: Report, device: Device, now: datetime) -> bool:
     return report.verdict is Verdict.MATCH and device.every is not None and not timedelta(0) <= now - report.ended <= device.every
 
 
-def last_checked(names: set[DeviceName], workspace: Workspace, policy: Policy, now: datetime) -> dict[DeviceName, datetime]:
-    """When each device was last checked. One question to the index for all of them; only where the newest report puts nothing off
-    are older ones looked at.
+def last_checks(
+    newest: Mapping[DeviceName, Found], workspace: Workspace, policy: Policy, now: datetime
+) -> dict[DeviceName, LastCheck]:
+    """The last check of each of these devices that was ever checked; `newest` are their newest reports.
+
+    Only where that one does not count as a check are older ones looked at.
     """
     found = {}
-    for name, newest in newest_reports(workspace, *names).items():
-        for each in chain((newest,), _older(newest, workspace)):
+    for name, report in newest.items():
+        for each in chain((report,), _older(report, workspace)):
             if puts_off(each, policy, now):
-                found[name] = each.report.ended
+                found[name] = LastCheck(each.report.ended, _asking(each.report))
                 break
     return found
 
@@ -58,6 +79,11 @@ def puts_off(found: Found, policy: Policy, now: datetime) -> bool:
         return bool(verified_report(found.envelope, policy))
     except TrustError:
         return False
+
+
+def _asking(report: Report) -> tuple[str, ...]:
+    whole = report.coverage.compared >= report.coverage.expected
+    return () if whole else tuple(event.value for event in report.events)
 
 
 def _older(than: Found, workspace: Workspace) -> Iterator[Found]:

@@ -7,6 +7,7 @@ import hashlib
 from verifier import __version__
 from verifier.collect.connection import CONNECTION
 from verifier.compare.coverage import coverage, item_results
+from verifier.compare.events import events
 from verifier.compare.notes import empty_notes, evidence_notes, limit_notes, normalising_notes
 from verifier.compare.verdict import verdict
 from verifier.errors import TrustError
@@ -18,6 +19,7 @@ from verifier.model.snapshot import Exchange, Snapshot
 from verifier.model.words import Verdict
 from verifier.procedures.collector import Collector
 from verifier.procedures.comparing import Compared
+from verifier.procedures.running import ran_before, running
 from verifier.trust.baseline_rules import Stale, freshness
 from verifier.trust.policy import Policy
 
@@ -32,6 +34,8 @@ def judged(compared: Compared, found: Snapshot, collector: Collector) -> Report:
     run_out = (*_age(baseline.value, found), *_policy_age(collector.policy, found))
     items = item_results(approved, found, drifts)
     covered = coverage(items)
+    runs = running(found)
+    seen = events(ran_before(found.device, collector), runs) if runs else ()
     return Report(
         device=found.device,
         # who a device is says nothing of what it holds: a check that compared only that agrees with nothing
@@ -49,6 +53,7 @@ def judged(compared: Compared, found: Snapshot, collector: Collector) -> Report:
         notes=(
             *run_out,
             *compared.notes,
+            *(f"since the check before: {event}" for event in seen),
             *_origin(baseline.value, collector),
             *found.notes,
             *limit_notes(found),
@@ -59,6 +64,8 @@ def judged(compared: Compared, found: Snapshot, collector: Collector) -> Report:
         exchange=found.exchange,
         tool=TOOL,
         previous="",
+        running=runs,
+        events=seen,
     )
 
 
