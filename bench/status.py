@@ -64,7 +64,9 @@ class Desk:
 
     def fill(self) -> None:
         """A hundred nights, as they would have been recorded; written without waiting for the disk."""
-        engineer, collector = (load_private_key((self.keys / name).read_bytes(), str) for name in ("approver.key", "collector.key"))
+        engineer, collector = (
+            load_private_key((self.keys / name).read_bytes(), str) for name in ("approver.key", "collector.key")
+        )
         before, sequence = "", 0
 
         def append(envelope: bytes) -> None:
@@ -88,17 +90,22 @@ class Desk:
                     append(seal(written(REPORT, found), PAYLOAD_TYPE, (collector,)))
 
 
+VALUE = FileValue(FileType.REGULAR, 0o644, 0, 0, 4096, sha256="ab" * 32)
+READINGS = tuple(Reading(f"/part-{number:02}", VALUE, Evidence.CONTENT) for number in range(25))
+ITEMS = tuple(ItemSnapshot(f"item {number}", Kind.FIRMWARE, Criticality.HIGH, READINGS) for number in range(8))
+"""Eight items of 25 files."""
+RESULTS = tuple(
+    ItemResult(item.name, item.kind, item.criticality, 25, 25, 0, 0, 0, Evidence.CONTENT, manifest_sha256(item)) for item in ITEMS
+)
+
+
 def names() -> list[DeviceName]:
     return [DeviceName("port", f"STS-{number:04}", "card") for number in range(DEVICES)]
 
 
 def snapshot(name: DeviceName, at: datetime) -> Snapshot:
-    """Eight items of 25 files."""
-    value = FileValue(FileType.REGULAR, 0o644, 0, 0, 4096, sha256="ab" * 32)
-    readings = tuple(Reading(f"/part-{number:02}", value, Evidence.CONTENT) for number in range(25))
-    items = tuple(ItemSnapshot(f"item {number}", Kind.FIRMWARE, Criticality.HIGH, readings) for number in range(8))
     return Snapshot(
-        name, "offline-image", 1, "cd" * 32, at, at, items, (), ("read offline: folder",), Exchange("ef" * 32, 1, 1, 1)
+        name, "offline-image", 1, "cd" * 32, at, at, ITEMS, (), ("read offline: folder",), Exchange("ef" * 32, 1, 1, 1)
     )
 
 
@@ -110,10 +117,6 @@ def sealed_baseline(name: DeviceName, at: datetime, engineer: Signer) -> bytes:
 
 def report(name: DeviceName, at: datetime, baseline: str, before: str, drifts: bool) -> Report:
     found = snapshot(name, at)
-    items = tuple(
-        ItemResult(item.name, item.kind, item.criticality, 25, 25, 0, 0, 0, Evidence.CONTENT, manifest_sha256(item))
-        for item in found.items
-    )
     differences = (Difference("sha256", "ab" * 32, "cd" * 32),)
     drift = Drift(DriftKind.CHANGED, "item 0", Kind.FIRMWARE, Criticality.HIGH, "/part-00", Evidence.CONTENT, differences)
     same = Report(
@@ -126,7 +129,7 @@ def report(name: DeviceName, at: datetime, baseline: str, before: str, drifts: b
         profile_digest=found.profile_digest,
         baseline=BaselineRef(1, baseline, ("A. Engineer (engineer)",)),
         coverage=Coverage(200, 200),
-        items=items,
+        items=RESULTS,
         drifts=(),
         not_asked=(),
         notes=found.notes,
