@@ -171,6 +171,24 @@ def test_each_step_is_shown_then_signed_and_stands_beside_the_drift(port: Port) 
     assert port.succeeds("log", "verify").code == 0
 
 
+def test_who_changed_it_is_a_claim_or_not_known(port: Port) -> None:
+    found = drifting(port)
+    assert "changed by: nobody says; a reading shows what differs" in port.succeeds("finding", "show", found.name).out
+    who = ("--changed-by", "ACME service, V. Endor")
+    asked = port.succeeds("finding", "investigate", found.name, "--reason", "asked", *who, answers="y\n")
+    assert asked.out.index("changed by, as you say: ACME") < asked.out.index("Sign that")
+    shown = port.succeeds("finding", "show", found.name)
+    assert "changed by: ACME service, V. Endor, as A. Engineer says: a claim, which no reading proves" in shown.out
+    document = port.succeeds("finding", "show", found.name, "--json").document
+    assert document["attribution"] == {"kind": "claimed", "who": "ACME service, V. Endor", "by": ["A. Engineer"]}
+    # nobody has said it of what it became
+    port.changes("speed = 999\n")
+    port.types("check", "STS-01")
+    assert port.succeeds("finding", "show", found.name, "--json").document["attribution"]["kind"] == "none"
+    port.succeeds("finding", "accept", found.name, *TICKET, *who, "--yes")
+    assert the_one(port).attributed
+
+
 def test_a_no_signs_nothing(port: Port) -> None:
     found = drifting(port)
     for words in (("investigate", found.name, "--reason", "x"), ("accept", found.name, *TICKET)):

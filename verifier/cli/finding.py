@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -17,7 +17,7 @@ from verifier.procedures.audit import past
 from verifier.procedures.findings import findings, named
 from verifier.procedures.history import History
 from verifier.procedures.steps import may_be_taken, recorded_step, signed_step
-from verifier.report.finding import age, document, standing, taken_words
+from verifier.report.finding import age, attribution, document, standing, taken_words
 from verifier.report.phrase import phrase
 from verifier.report.text import drift_lines
 
@@ -45,6 +45,7 @@ def _signing(command: Command) -> Command:
     for option in (
         click.option("--yes", is_flag=True, help="You have read it; do not ask again."),
         desk.key_option,
+        click.option("--changed-by", default="", help="Who changed it, as far as you know: a claim, signed as such."),
         click.option("--reason", required=True, help="Why, in a sentence; it is signed."),
     ):
         command = option(command)
@@ -105,14 +106,14 @@ def show(ctx: click.Context, word: str, as_json: bool) -> None:
 @click.option("--ticket", default="", help="Under which it is worked on.")
 @_signing
 @click.pass_context
-def investigate(ctx: click.Context, word: str, ticket: str, reason: str, key: str, yes: bool) -> None:
+def investigate(ctx: click.Context, /, word: str, **said: Any) -> None:
     """Sign that somebody is looking into it.
 
     \b
     Example:
       crane-verify finding investigate 3f2a91c0 --reason "asked the vendor" --ticket T-4711
     """
-    _step(ctx, word, State.INVESTIGATING, reason, ticket, key, yes)
+    _step(ctx, word, State.INVESTIGATING, **said)
 
 
 @command.command()
@@ -120,14 +121,14 @@ def investigate(ctx: click.Context, word: str, ticket: str, reason: str, key: st
 @click.option("--ticket", required=True, help="Under which it is put back.")
 @_signing
 @click.pass_context
-def reject(ctx: click.Context, word: str, ticket: str, reason: str, key: str, yes: bool) -> None:
+def reject(ctx: click.Context, /, word: str, **said: Any) -> None:
     """Sign that it is not wanted and must be put back as the baseline has it. It is drift until a check sees that.
 
     \b
     Example:
       crane-verify finding reject 3f2a91c0 --reason "no work order covers it" --ticket T-4712
     """
-    _step(ctx, word, State.REJECTED, reason, ticket, key, yes)
+    _step(ctx, word, State.REJECTED, **said)
     tell("put it back as the approved baseline has it; the finding is resolved when a check sees it matching")
 
 
@@ -137,7 +138,9 @@ def reject(ctx: click.Context, word: str, ticket: str, reason: str, key: str, ye
 @window_option
 @_signing
 @click.pass_context
-def accept_(ctx: click.Context, /, words: tuple[str, ...], ticket: str, reason: str, key: str, yes: bool, any_hour: bool) -> None:
+def accept_(
+    ctx: click.Context, /, words: tuple[str, ...], ticket: str, reason: str, changed_by: str, key: str, yes: bool, any_hour: bool
+) -> None:
     """Read the device again, propose exactly these members over the baseline in force, and sign that they are wanted.
 
     Nothing else of the baseline changes, and it is drift until the proposal is approved (`baseline approve`).
@@ -154,9 +157,9 @@ def accept_(ctx: click.Context, /, words: tuple[str, ...], ticket: str, reason: 
         with watching() as progress:
             collector = desk.collector(ctx, progress, any_hour)
             mine = [each for each in chosen if each.device == name]
-            seen = accepting(device, mine, of_device, reason, ticket, collector)
+            seen = accepting(device, mine, of_device, reason, ticket, collector, changed_by)
         _print_accepting(seen)
-        _print_words(reason, ticket)
+        _print_words(reason, ticket, changed_by)
         _ask(yes, f"Accept {len(seen.chosen)} of {name}?")
         for taken in accept(seen, desk.signer(key), collector):
             _tell(taken)
@@ -164,18 +167,20 @@ def accept_(ctx: click.Context, /, words: tuple[str, ...], ticket: str, reason: 
         tell(f"next: crane-verify baseline approve {name}")
 
 
-def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str, key: str, yes: bool) -> None:
+def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str, changed_by: str, key: str, yes: bool) -> None:
     collector = desk.collector(ctx)
     may_be_taken(collector)
     (found,) = _named(ctx, (word,))
     _print(found)
-    _print_words(reason, ticket)
+    _print_words(reason, ticket, changed_by)
     _ask(yes, f"Sign that it is {WORDS[state]}?")
-    _tell(recorded_step(signed_step(found, state, reason, ticket, desk.signer(key), collector), collector))
+    _tell(recorded_step(signed_step(found, state, reason, ticket, changed_by, desk.signer(key), collector), collector))
 
 
-def _print_words(reason: str, ticket: str) -> None:
+def _print_words(reason: str, ticket: str, changed_by: str) -> None:
     tell(f"reason: {reason}" + (f"; ticket: {ticket}" if ticket else ""))
+    if changed_by:
+        tell(f"changed by, as you say: {changed_by}")
 
 
 def _ask(yes: bool, question: str) -> None:
@@ -194,6 +199,7 @@ def _print(finding: Finding) -> None:
     tell(f"reports {finding.first_report} to {finding.last_report}; id {finding.id}", dim=True)
     for line in drift_lines((finding.drift,)):
         say(line)
+    tell(f"changed by: {attribution(finding)}")
     for each in finding.steps:
         tell(f"{local(each.step.at)}  {taken_words(each)}: {each.step.reason}  (entry {each.sequence})")
 

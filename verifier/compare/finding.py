@@ -119,6 +119,8 @@ def _finding(device: DeviceName, place: Place, life: _Life, steps: Sequence[Take
         resolved=life.resolved,
     )
     of_life = [each for each in found.steps if each.step.report in {sight.sha256 for sight in life.sights}]
+    claims = [each for each in of_life if each.step.changed_by and each.step.drift == found.digest]
+    found = replace(found, attributed=claims[-1] if claims else None)
     newest = of_life[-1] if of_life else None
     holds = newest is not None and _holds(newest, place, life.sights)
     if life.resolved:

@@ -51,6 +51,8 @@ class FindingStep:
     ticket: str = ""
     proposal: str = ""
     """SHA-256 of the payload of the baseline proposed with it; empty: none was."""
+    changed_by: str = ""
+    """Who changed it, as whoever signs this says. A claim: a reading shows what differs, never who did it. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Finding:
     """All that were ever taken on this member, oldest first."""
     standing: Taken | None = None
     """The step that decides the state; None: the drift alone does."""
+    attributed: Taken | None = None
+    """The newest step of this life that says who made this very drift; None: nobody says."""
     changed: bool = False
     """The drift is another one than the last step of this life was about."""
     resolved: datetime | None = None

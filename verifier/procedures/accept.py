@@ -53,10 +53,17 @@ class Accepting:
     """That proposal."""
     reason: str
     ticket: str
+    changed_by: str
 
 
 def accepting(
-    device: Device, chosen: Sequence[Finding], of_device: Sequence[Finding], reason: str, ticket: str, collector: Collector
+    device: Device,
+    chosen: Sequence[Finding],
+    of_device: Sequence[Finding],
+    reason: str,
+    ticket: str,
+    collector: Collector,
+    changed_by: str = "",
 ) -> Accepting:
     """Read the device again, and make the next baseline of exactly the chosen findings over the one in force.
 
@@ -84,7 +91,7 @@ def accepting(
     drifts = compare(before.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
     changes = tuple(each for each in drifts if (each.item, each.member) in places)
     signed = signers_waiting(device, collector) if waiting else ()
-    return Accepting(device, tuple(chosen), beside, before, baseline, changes, signed, waiting, reason, ticket)
+    return Accepting(device, tuple(chosen), beside, before, baseline, changes, signed, waiting, reason, ticket, changed_by)
 
 
 def accept(seen: Accepting, signer: Signer, collector: Collector) -> tuple[Taken, ...]:
@@ -102,7 +109,8 @@ def accept(seen: Accepting, signer: Signer, collector: Collector) -> tuple[Taken
     proposal = hashlib.sha256(opened(envelope).payload).hexdigest()
     # signed before the lock is taken: a person may be asked to touch a token
     steps = [
-        signed_step(finding, State.ACCEPTED, seen.reason, seen.ticket, signer, collector, proposal) for finding in seen.chosen
+        signed_step(finding, State.ACCEPTED, seen.reason, seen.ticket, seen.changed_by, signer, collector, proposal)
+        for finding in seen.chosen
     ]
     with baselines.alone(name):
         in_force = approved(seen.device, collector)

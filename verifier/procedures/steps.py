@@ -28,7 +28,14 @@ def may_be_taken(collector: Collector) -> None:
 
 
 def signed_step(
-    finding: Finding, state: State, reason: str, ticket: str, signer: Signer, collector: Collector, proposal: str = ""
+    finding: Finding,
+    state: State,
+    reason: str,
+    ticket: str,
+    changed_by: str,
+    signer: Signer,
+    collector: Collector,
+    proposal: str = "",
 ) -> Verified[FindingStep]:
     """A step on a finding as it was seen, signed and not yet recorded.
 
@@ -49,6 +56,7 @@ def signed_step(
         collector.now(),
         ticket.strip(),
         proposal,
+        changed_by.strip(),
     )
     sealed = seal(written(FINDING, step), PAYLOAD_TYPE, (signer,))
     try:

@@ -36,6 +36,14 @@ def standing(finding: Finding, now: datetime) -> str:
     return "open"
 
 
+def attribution(finding: Finding) -> str:
+    """Who changed it, and on whose word. A reading cannot tell."""
+    said = finding.attributed
+    if said is None:
+        return "nobody says; a reading shows what differs, never who did it"
+    return f"{said.step.changed_by}, as {', '.join(said.by)} says: a claim, which no reading proves"
+
+
 def taken_words(taken: Taken) -> str:
     """`accepted, T-4711, A. Engineer`"""
     return ", ".join(filter(None, (taken.step.state, taken.step.ticket, *taken.by)))
@@ -79,6 +87,11 @@ def document(finding: Finding) -> dict[str, Any]:
         "by": list(finding.standing.by) if finding.standing else [],
         "ticket": finding.standing.step.ticket if finding.standing else "",
         "reason": finding.standing.step.reason if finding.standing else "",
+        "attribution": {
+            "kind": "claimed" if finding.attributed else "none",
+            "who": finding.attributed.step.changed_by if finding.attributed else "",
+            "by": list(finding.attributed.by) if finding.attributed else [],
+        },
         "steps": [
             {
                 "entry": each.sequence,
