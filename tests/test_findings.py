@@ -108,6 +108,21 @@ def test_seen_matching_again_it_is_resolved_and_the_next_drift_is_new(port: Port
     assert "was resolved, and came back 0 minutes ago" in port.succeeds("report", "show", "2").out
 
 
+def test_a_nightly_mail_tells_what_is_new_and_how_much_is_not(port: Port) -> None:
+    drifting(port, nights=3)
+    assert port.succeeds("finding", "list", "--new", "24h").out == "no finding is new; 1 finding began before that\n"
+    member("new\n", port, "settings/new.conf")
+    port.clock.passes(days=1)
+    port.types("check", "STS-01")
+    typed = port.succeeds("finding", "list", "--new", "24h")
+    assert "unexpected /settings/new.conf" in typed.out
+    assert "hoist.conf" not in typed.out
+    assert typed.out.endswith("and 1 finding that began before that\n")
+    assert [each["member"] for each in port.succeeds("finding", "list", "--new", "24h", "--json").document] == [
+        "/settings/new.conf"
+    ]
+
+
 def test_a_device_that_is_off_resolves_nothing_and_is_no_finding(port: Port) -> None:
     before = drifting(port)
     (port.folder / "STS-01").rename(port.folder / "away")
@@ -557,3 +572,4 @@ def test_the_auditors_bundle_has_the_steps(port: Port) -> None:
     shown = port.types("report", "verify", str(port.folder / "evidence"), "--json")
     assert shown.code == 0, shown.err
     assert "finding" in json.dumps(shown.document)
+    assert "rejected: settings: /settings/hoist.conf" in port.succeeds("report", "verify", str(port.folder / "evidence")).out

@@ -15,6 +15,7 @@ from verifier.cli.output import local, print_json, table, tell
 from verifier.errors import TrustError, UsageError
 from verifier.model.baseline import Baseline
 from verifier.model.codec import time_text
+from verifier.model.finding import FindingStep
 from verifier.model.policy_record import PolicyRecord
 from verifier.model.report import Report
 from verifier.model.withdrawal import Withdrawal
@@ -174,6 +175,8 @@ def _about(entry: Judged) -> tuple[str, str]:
             return str(baseline.snapshot.device), f"serial {baseline.serial}"
         case Withdrawal() as withdrawal:
             return str(withdrawal.device), f"serial {withdrawal.serial} withdrawn"
+        case FindingStep() as step:
+            return str(step.device), f"{step.state}: {step.item}: {step.member}"
         case PolicyRecord() as record:
             return "-", record.files[-1].name
         case _:

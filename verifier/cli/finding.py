@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import json_option, local, print_json, say, table, tell, window_option
+from verifier.cli.output import SPAN, json_option, local, print_json, say, table, tell, window_option
 from verifier.cli.watching import watching
+from verifier.compare.plain import counted
 from verifier.errors import UsageError
 from verifier.model.finding import Finding, State, Taken
 from verifier.procedures.accept import Accepting, accept, accepting
@@ -55,19 +57,26 @@ def _signing(command: Command) -> Command:
 @command.command("list")
 @click.argument("words", nargs=-1, metavar="[DEVICE|CRANE|SITE]...")
 @click.option("--all", "resolved", is_flag=True, help="Those that were seen matching as well; reads every report.")
+@click.option("--new", type=SPAN, help="Only those that began within this time, for a nightly mail: 24h.")
 @json_option
 @click.pass_context
-def list_(ctx: click.Context, words: tuple[str, ...], resolved: bool, as_json: bool) -> None:
+def list_(ctx: click.Context, words: tuple[str, ...], resolved: bool, new: timedelta | None, as_json: bool) -> None:
     """List findings, gravest first.
 
     \b
     Example:
       crane-verify finding list STS-01
+      crane-verify finding list --new 24h
     """
     names = [device.name for device in desk.inventory(ctx).select(words)] if words else None
     found, now = findings(desk.workspace(ctx), _history(ctx), names, resolved), desk.now()
+    older = [each for each in found if new is not None and now - each.since > new]
+    found = tuple(each for each in found if each not in older)
     if as_json:
         print_json([document(each) for each in found])
+        return
+    if older and not found:
+        tell(f"no finding is new; {counted(len(older), 'finding')} began before that")
         return
     if not found:
         tell("no findings" if resolved else "no finding is open; --all shows those that were seen matching as well")
@@ -77,6 +86,8 @@ def list_(ctx: click.Context, words: tuple[str, ...], resolved: bool, as_json: b
         for each in found
     )
     table(("id", "since", "seen", "matters", "state", "device", "what"), rows)
+    if older:
+        tell(f"and {counted(len(older), 'finding')} that began before that")
 
 
 def _what(finding: Finding) -> str:
