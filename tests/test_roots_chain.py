@@ -203,11 +203,18 @@ def test_one_key_under_two_ids_fills_no_two_seats() -> None:
     document = json.loads(doctored.text)
     document["signatures"].append({"keyid": "ab" * 32, "sig": document["signatures"][0]["sig"]})
     document["signatures"].sort(key=lambda each: each["keyid"])
-    refused(
-        "not written as crane-verify writes it",
-        TrustFile(root.name, json.dumps(document, indent=1, sort_keys=True) + "\n"),
-        targets,
-    )
+    refused("a key stands twice among those who may change the policy", rewritten(root, document), targets)
+
+
+def test_one_key_of_two_owners_makes_no_second_person() -> None:
+    """In a root that was replaced since, nothing else holds its owners against the policy."""
+
+    def two_owners(signed: Any) -> None:
+        (owner,) = signed["x-crane-verify-owners"]
+        signed["x-crane-verify-owners"].append({**owner, "owner": "B. Engineer"})
+
+    root, targets = first().files
+    refused("a key stands twice among those who may change the policy", altered(root, two_owners, ENGINEER), targets)
 
 
 @pytest.mark.parametrize("number", [0, -1])

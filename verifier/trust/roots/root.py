@@ -37,6 +37,8 @@ class RootTerms:
     """How many persons, which is more than TUF's own reading of it: how many keys."""
 
     def __post_init__(self) -> None:
+        if len(self.key_ids) != len(self.keys):
+            raise TrustError("a key stands twice among those who may change the policy", "each person has a key of their own")
         able = {key.owner for key in self.keys}
         if not 1 <= self.threshold <= len(able):
             raise TrustError(f"{self.threshold} must sign a change of the policy, and {len(able)} could", FIX)
