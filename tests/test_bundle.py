@@ -331,6 +331,22 @@ def test_what_is_no_plain_file_is_not_followed(bundle: Path, tmp_path: Path) -> 
         contents(tmp_path / "nothing")
 
 
+def test_folders_a_thousand_deep_are_looked_through(bundle: Path) -> None:
+    """As deep as a path can be named, which is deeper than Python calls itself."""
+    folders = [bundle]
+    try:
+        for _ in range(1500):
+            folders.append(folders[-1] / "d")
+            folders[-1].mkdir()
+        (folders[-1] / "extra").write_bytes(b"")
+        assert f"{'d/' * 1500}extra" in contents(bundle).files
+        assert any(each.endswith("d/extra does not belong into the bundle") for each in examine(bundle).findings)
+    finally:
+        (folders[-1] / "extra").unlink()
+        for folder in reversed(folders[1:]):
+            folder.rmdir()
+
+
 # Doctored
 
 

@@ -67,12 +67,14 @@ def contents(folder: Path) -> Contents:
 
 
 def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
-            else:
-                yield entry
+    folders = [os.fspath(folder)]  # no recursion: a stranger's folders may lie a thousand deep
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    yield entry
 
 
 def _name(path: Path) -> str:
