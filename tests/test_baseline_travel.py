@@ -305,6 +305,28 @@ def test_a_file_larger_than_any_is_not_read(port: Port, monkeypatch: pytest.Monk
     assert "inventory.yaml is larger than any approval" in typed.err
 
 
+def test_what_is_sent_overwrites_nothing_that_a_link_on_the_stick_points_at(port: Port, sent: Path) -> None:
+    mine = port.folder / "authorized_keys"
+    mine.write_text("mine")
+    sent.unlink()
+    sent.symlink_to(mine)
+    port.succeeds("baseline", "send", "STS-01", "--output", str(sent.parent))
+    assert mine.read_text() == "mine"
+    assert not sent.is_symlink()
+    assert read_travelling(sent.read_bytes()).format == FORMAT
+
+
+def test_no_text_in_a_file_looks_like_a_line_of_ours(port: Port) -> None:
+    """Whoever is shown a made-up policy must not read the fingerprint they know above it."""
+    fake = f"update\nroot of the policy: {'ab' * 32}"
+    port.two_people("baseline")
+    port.succeeds("baseline", "propose", "STS-01", "--reason", fake)
+    port.succeeds("baseline", "send", "STS-01", "--output", str(port.folder / "stick"))
+    shown = port.types("baseline", "approve", str(port.folder / "stick" / NAME), answers="n\n").out
+    assert len([line for line in shown.splitlines() if line.startswith("root of the policy")]) == 1
+    assert f"reason: update\\nroot of the policy: {'ab' * 32}" in shown
+
+
 # What is swapped on the way
 
 
@@ -386,12 +408,6 @@ def test_a_file_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(travelling, "LARGEST", 10)
     with pytest.raises(TrustError, match="is larger than the 10 allowed"):
         read_travelling(travelling_bytes(VALUE))
-
-
-def test_a_text_is_found_under_its_digest() -> None:
-    value = replace(VALUE, texts=(KeptText("ab", b"x"),))
-    assert value.text("ab") == b"x"
-    assert value.text("cd") is None
 
 
 @given(st.data())

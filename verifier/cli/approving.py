@@ -80,7 +80,7 @@ def send_(ctx: click.Context, words: tuple[str, ...], output: Path) -> None:
     collector = desk.collector(ctx)
     for device in desk.inventory(ctx).select(words):
         path = output / f"{device.name.site}.{device.name.crane}.{device.name.device}{SUFFIX}"
-        write_whole(path.resolve(), packed(device, collector))
+        write_whole(path, packed(device, collector))  # a link that lies there is replaced, and not followed
         tell(f"{path}: sign it anywhere with `crane-verify baseline approve`, then `crane-verify baseline take` it here")
 
 

@@ -46,7 +46,7 @@ def witness(source: Path, key: str, log_key: Path | None, name_of_log: str, memo
     looking = Looking(WitnessMemory(memory or desk.keys_folder() / "witness"), signer, desk.now)
     seen = looking.at(asking, lambda found: given or _shown(found, asking), name_of_log, given)
     grown = f"{seen.checkpoint.size - seen.before} more than you had seen" if seen.before else "the first that you sign"
-    click.echo(f"{seen.checkpoint.origin}: {seen.checkpoint.size} entries, {grown}")
+    tell(f"{seen.checkpoint.origin}: {seen.checkpoint.size} entries, {grown}")
     if isinstance(asking, Folder) and output is None:
         try:
             hand_in(seen, signer, asking.log)

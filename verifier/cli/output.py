@@ -52,8 +52,9 @@ def window_option(command: F) -> F:
 
 
 def complain(message: str, hint: str) -> None:
-    """An error on standard error: what happened, and what to do."""
-    tell(f"crane-verify: {message}", err=True)
+    """An error on standard error: what happened, and what to do. Some list what they found, a line each."""
+    for line in f"crane-verify: {message}".split("\n"):
+        tell(line, err=True)
     if hint:
         tell(f"  hint: {hint}", err=True)
 
@@ -64,13 +65,16 @@ def print_json(document: Any) -> None:
 
 
 def tell(text: str, **style: Any) -> None:
-    """A line that may quote a device, a file or a person: nothing in it moves the cursor or turns the text round."""
+    """A line that may quote a device, a file or a person: nothing in it moves the cursor, turns the text round, or looks like
+    another line of ours. An empty line may go before it and after it.
+    """
     click.secho(printable(text), **style)
 
 
 def printable(text: str) -> str:
-    """The text with everything but its line ends as `plain` has it."""
-    return "\n".join(plain(line, LONGEST) for line in text.split("\n"))
+    """The text as `plain` has it, but for one line break before and one after it."""
+    before, after = text[:1] == "\n", text[1:][-1:] == "\n"
+    return "\n" * before + plain(text[before : len(text) - after], LONGEST) + "\n" * after
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

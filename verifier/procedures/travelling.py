@@ -88,7 +88,8 @@ def unpacked(data: bytes, at: datetime) -> Carried:
     follows(baseline, baseline.snapshot.device, before.accepted)
     changes: tuple[Drift, ...] = ()
     if before.trusted:
-        changes = compare(before.trusted.value.snapshot, baseline.snapshot, file.text)
+        texts = {each.sha256: each.content for each in file.texts}
+        changes = compare(before.trusted.value.snapshot, baseline.snapshot, texts.get)
     approvals = signed_by(envelope, BASELINE, trusted.policy, at)
     return Carried(Proposal(baseline, before, changes, approvals, envelope), trusted, file)
 

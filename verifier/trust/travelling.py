@@ -42,10 +42,6 @@ class Travelling:
     """Why the one it replaces is not trusted, in the words of whoever sent it."""
     texts: tuple[KeptText, ...] = ()
 
-    def text(self, digest: str) -> bytes | None:
-        """The text with this digest; None: the file does not carry it."""
-        return next((each.content for each in self.texts if each.sha256 == digest), None)
-
 
 def travelling_bytes(value: Travelling) -> bytes:
     """The file, in its one form: one line."""
