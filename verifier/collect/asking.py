@@ -10,7 +10,7 @@ from verifier.model.profile import Item, Pace
 from verifier.model.snapshot import NotAsked, Reading
 from verifier.model.words import Evidence
 from verifier.transport.answer import Answer, Objects, Output, Words
-from verifier.transport.request import Request
+from verifier.transport.request import Copy, Request
 from verifier.transport.route import Route
 
 Outcome = tuple[Reading, ...] | NotAsked
@@ -29,6 +29,8 @@ class Asking:
     seed: int
     """For the second look at critical values: another one in every check, so that no device can foresee the spans."""
     counted: Callable[[], None]
+    golden: Callable[[], Copy] | None = None
+    """Gives the place for one more exact copy; None: this reading keeps none."""
 
     def ask(self, request: Request) -> Iterator[Answer]:
         """As `Route.ask`."""

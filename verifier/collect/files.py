@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from verifier.collect import text
 from verifier.collect.asking import Asking, Outcome
 from verifier.collect.form.form import NotOfForm
+from verifier.collect.golden import GoldenCopies
 from verifier.collect.printable import escaped, printable
 from verifier.errors import BadReply
 from verifier.model.member import shown
@@ -17,7 +18,7 @@ from verifier.model.profile import FileTree, Item
 from verifier.model.snapshot import Disagreement, FileValue, Reading, Unread, Value
 from verifier.model.words import Evidence, FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
-from verifier.transport.request import ReadTree
+from verifier.transport.request import CopyTree, ReadTree
 
 VERSION_LIMIT = 1 << 20
 """Bytes of a member that is searched for a version where the item has no rules for text."""
@@ -35,7 +36,15 @@ def tree(asking: Asking, ask: FileTree) -> Outcome:
     request = tree_request(asking.item, ask)
     if cannot := asking.cannot(request):
         return cannot
-    return tuple(_reading(asking, answer) for answer in tree_answers(asking, request))
+    return tuple(_reading(asking, answer) for answer in tree_answers(asking, _copying(asking, request)))
+
+
+def _copying(asking: Asking, request: ReadTree) -> ReadTree:
+    """The same request, whose exact contents are kept on the way where the profile asks for it. The snapshot is no other."""
+    if asking.golden is None or asking.item.golden is None:
+        return request
+    copies = GoldenCopies(asking.item, asking.item.golden, asking.golden)
+    return CopyTree(request.roots, request.exclude, request.proof, request.keep, request.keep_limit, request.bounds, copies)
 
 
 def tree_request(item: Item, ask: FileTree) -> ReadTree:

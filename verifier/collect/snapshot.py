@@ -36,7 +36,7 @@ from verifier.model.profile import (
 )
 from verifier.model.snapshot import Exchange, FileValue, ItemSnapshot, NotAsked, Snapshot, Unread
 from verifier.model.words import FileType, Reason
-from verifier.transport.request import ReadTable
+from verifier.transport.request import Copy, ReadTable
 from verifier.transport.route import Route
 
 NOTHING_ASKED: Final = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
@@ -60,6 +60,8 @@ class Collecting:
     """False when the hours in which this device may be read are over; asked again and again while it is read."""
     seed: int = field(default_factory=lambda: secrets.randbits(32))
     """Of the second look at critical values. Drawn anew each time, so that no device foresees it; the transcript shows them."""
+    golden: Callable[[], Copy] | None = None
+    """Gives the place for one more golden copy, where this reading is to keep what the profile asks for; None: it keeps none."""
 
 
 def collect(work: Collecting, route: Route) -> Snapshot:
@@ -137,7 +139,7 @@ class _Session:
         self.report(item.name, number, 0)
         if self._over:
             return whole(self._over)
-        asking = Asking(self._route, item, self._work.profile.pace, self._work.keep, self._work.seed, counted)
+        asking = Asking(self._route, item, self._work.profile.pace, self._work.keep, self._work.seed, counted, self._work.golden)
         try:
             if not self._work.may_go_on():
                 raise OutsideWindow(HOURS_OVER)

@@ -11,6 +11,8 @@ from verifier.model.moving import Moving
 from verifier.model.words import Criticality, Kind, Maturity, Table
 
 GIB = 1 << 30
+GOLDEN_KINDS = frozenset({Kind.FIRMWARE, Kind.PROGRAM, Kind.CONFIGURATION})
+"""Of these, members may be kept exactly by a pattern; of others, such as accounts, only by their full name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,17 @@ class TextRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Golden:
+    """Members whose exact bytes are kept when a baseline is proposed, so that a device can be set up anew from them."""
+
+    match: tuple[str, ...]
+    limit: int = 64 << 20
+    """Bytes; a longer member is not kept."""
+    total: int = GIB
+    """Bytes of the item that are kept at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     name: str
     kind: Kind
@@ -240,6 +253,7 @@ class Item:
     reference: str = ""
     moving: tuple[Moving, ...] = ()
     """Registers that move by themselves in a known way, and are compared by that."""
+    golden: Golden | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def accepting(
     before = approved(device, collector)
     waiting = _waiting(device, before, collector)
     beside = _beside(device, chosen, of_device, before, waiting, collector)
-    found = read(device, collector.profile(device), collector)
+    found = read(device, collector.profile(device), collector, golden=True)
     if not readings_of(found):
         raise DeviceError(f"{device.name} could not be read: {first_reason(found)}", f"crane-verify probe {device.name}")
     drifts = compare(before.value.snapshot, found, collector.workspace.kept_text)

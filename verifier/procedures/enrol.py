@@ -44,9 +44,9 @@ class Proposed:
     """What could be masked in the profile, where several captures were not the same. For an engineer to decide; none is in force."""
 
 
-def capture(device: Device, collector: Collector, record: Record | None = None) -> Snapshot:
+def capture(device: Device, collector: Collector, record: Record | None = None, golden: bool = False) -> Snapshot:
     """What a device holds now. Nothing is signed, compared or added to the record; `record` takes all its answers."""
-    return read(device, collector.profile(device), collector, record)
+    return read(device, collector.profile(device), collector, record, golden)
 
 
 def propose(device: Device, proposing: Proposing, collector: Collector) -> Proposed:
@@ -58,10 +58,10 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Propo
     """
     source = _source(device, proposing)
     _can_be_staged(device, proposing, predecessor(device, collector))
-    snapshots = [capture(source, collector)]
+    snapshots = [capture(source, collector, golden=True)]
     for _ in range(1, proposing.captures):
         time.sleep(proposing.spacing.total_seconds())
-        snapshots.append(capture(source, collector))
+        snapshots.append(capture(source, collector, golden=True))
     last = snapshots[-1]
     if not any(readings_of(last)):
         raise UsageError(f"{source.name}: nothing could be read, so there is nothing to approve", first_reason(last))

@@ -25,26 +25,29 @@ Record = Callable[[bytes], None]
 """Takes a recording of everything a device answered (`transport.replay`)."""
 
 
-def read(device: Device, profile: Profile, collector: Collector, record: Record | None = None) -> Snapshot:
+def read(device: Device, profile: Profile, collector: Collector, record: Record | None = None, golden: bool = False) -> Snapshot:
     """Ask one device everything its profile names, alone with it, and keep the transcript.
 
-    `record` is given the recording when all was asked; never, when the device could not be opened.
+    `record` is given the recording when all was asked; never, when the device could not be opened. With `golden`, for what is
+    to be a baseline, the exact contents that the profile asks for are kept by their digest.
 
     Raises:
         RecordError: another run holds this device, or the disk refused what was to be kept.
     """
-    snapshot = _read(device, profile, collector, record)
+    snapshot = _read(device, profile, collector, record, golden)
     # the inventory is nobody's signed word: where the answers came from is part of what they are worth
     return replace(snapshot, notes=(f"asked: {escaped(where(device.address))}", *snapshot.notes))
 
 
-def _read(device: Device, profile: Profile, collector: Collector, record: Record | None) -> Snapshot:
+def _read(device: Device, profile: Profile, collector: Collector, record: Record | None, golden: bool) -> Snapshot:
     workspace = collector.workspace
 
     def may_be_read() -> bool:
         return collector.any_hour or is_open(device, collector.now())
 
     work = Collecting(device, profile, collector.now, workspace.blobs.put, collector.progress, may_be_read)
+    if golden:
+        work = replace(work, golden=workspace.blobs.copy)
     if isinstance(device.address, RecordingAddress):
         work = replace(work, seed=SEED)
     shut = OutsideWindow(f"it may be read {device.window} only", OUTSIDE)

@@ -4,13 +4,71 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import RecordError, TrustError
-from verifier.record.files import clear_partials, read_whole, write_whole
+from verifier.record.files import Growing, clear_partials, read_whole, refusals, write_whole
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobCopy:
+    """A content on its way to its digest, without being held in memory. Nothing is on disk before its first byte."""
+
+    def __init__(self, staging: Path, path_of: Callable[[str], Path]) -> None:
+        self._staging, self._path_of = staging, path_of
+        self._digest = hashlib.sha256()
+        self._growing: Growing | None = None
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """The next bytes.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        self._digest.update(piece)
+        self._file().add(piece)
+
+    def done(self) -> None:
+        """It is whole: keep it under its digest. What lies there already is kept if it still is what it should be.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        digest = self._digest.hexdigest()
+        path = self._path_of(digest)
+        if digest_of(path) == digest:
+            self.drop()
+            return
+        self._file().finish(path)
+        self._growing = None
+
+    def drop(self) -> None:
+        """Keep nothing of it. After `done`, does nothing."""
+        if self._growing:
+            self._growing.drop()
+            self._growing = None
+
+    def _file(self) -> Growing:
+        if self._growing is None:
+            self._growing = Growing(self._staging, "copy")
+        return self._growing
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, read piece by piece, 64 hex digits; empty: there is no such file.
+
+    Raises:
+        RecordError: it cannot be read.
+    """
+    with refusals("read", path):
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +106,10 @@ class Blobs:
         if data is not None and hashlib.sha256(data).hexdigest() != digest:
             raise TrustError(f"{self._path(digest)} was altered: its content has another digest", "restore it from a copy")
         return data
+
+    def copy(self) -> BlobCopy:
+        """A place for one content that comes piece by piece. Any number may grow side by side."""
+        return BlobCopy(self._staging, self._path)
 
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left behind. Gives what was removed."""

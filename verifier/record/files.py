@@ -141,6 +141,51 @@ def refusals(doing: str, path: Path) -> Iterator[None]:
         raise RecordError(f"cannot {doing} {path}: {message}", hint) from error
 
 
+class Growing:
+    """A partial file that is written piece by piece, and is given its name when it is whole."""
+
+    def __init__(self, staging: Path, name: str) -> None:
+        """Raises:
+        RecordError: the disk refused.
+        """
+        with refusals("write", staging):
+            make_folder(staging)
+            self._path, self._descriptor = _locked_partial(staging, name, READABLE)
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """The next bytes.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        with refusals("write", self._path):
+            left = memoryview(piece)
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+
+    def finish(self, path: Path) -> None:
+        """Force it to disk and give it its name, in place of what may be there. As it raises, it is not there.
+
+        Raises:
+            RecordError: the disk refused.
+        """
+        with refusals("write", path):
+            try:
+                os.fchmod(self._descriptor, READABLE)  # the umask may have taken bits away
+                os.fsync(self._descriptor)
+                make_folder(path.parent)
+                self._path.rename(path)
+                force_names(path.parent)
+            finally:
+                self.drop()
+
+    def drop(self) -> None:
+        """Remove it."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+
 def _remove_left_over(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:

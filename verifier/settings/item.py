@@ -11,6 +11,7 @@ from verifier.model.profile import (
     Facts,
     FileRecords,
     FileTree,
+    Golden,
     Identification,
     Item,
     Parameter,
@@ -20,7 +21,7 @@ from verifier.model.profile import (
     TextRules,
 )
 from verifier.model.words import Criticality, Kind
-from verifier.settings.profile_file import BoundsShape, ItemShape, ParameterShape, TextShape
+from verifier.settings.profile_file import BoundsShape, GoldenShape, ItemShape, ParameterShape, TextShape
 
 USUAL = {
     Kind.FIRMWARE: Criticality.CRITICAL,
@@ -48,6 +49,7 @@ def item_of(shape: ItemShape) -> Item:
         bounds=_bounds(shape.bounds),
         reference=shape.reference or "",
         moving=tuple(Moving(each.members, each.counter or False, each.within, each.bits) for each in shape.moving),
+        golden=_golden(shape.golden) if shape.golden else None,
     )
 
 
@@ -90,6 +92,11 @@ def _parameter(shape: ParameterShape) -> Parameter:
 def _text(shape: TextShape) -> TextRules:
     usual = TextRules(shape.match)
     return TextRules(shape.match, shape.normalise, shape.redact, shape.keep, shape.limit or usual.limit)
+
+
+def _golden(shape: GoldenShape) -> Golden:
+    usual = Golden(shape.match)
+    return Golden(shape.match, shape.limit or usual.limit, shape.total or usual.total)
 
 
 def _bounds(shape: BoundsShape) -> Bounds:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from verifier.model.profile import Fifo, IdentificationLevel, NumberType, Parameter, Proof, Topic, WordOrder
+from verifier.model.profile import GOLDEN_KINDS, Fifo, IdentificationLevel, NumberType, Parameter, Proof, Topic, WordOrder
 from verifier.model.words import Criticality, Kind, Maturity, Table
 from verifier.settings.fields import DecimalText, Label, Line, Name, Size
 from verifier.settings.normalise import NormaliseStep
@@ -45,6 +45,15 @@ class TextShape(Shape):
     keep: bool = False
     """Keep the redacted text, so that drift can be shown line by line."""
     limit: Size | None = None
+
+
+class GoldenShape(Shape):
+    match: Annotated[tuple[MemberPattern, ...], Field(min_length=1)]
+    """Members whose exact bytes are kept when a baseline is proposed, for restore kits. What holds secrets is named in full."""
+    limit: Size | None = None
+    """Longer members are not kept. Default 64 MiB."""
+    total: Size | None = None
+    """Of the item so much is kept at most. Default 1 GiB."""
 
 
 class ParameterShape(Shape):
@@ -182,6 +191,8 @@ class ItemShape(Shape):
     """Members that are read and recorded but not compared."""
     moving: Annotated[tuple[MovingShape, ...], Field(max_length=100)] = ()
     """Registers that are compared by a rule of their own."""
+    golden: GoldenShape | None = None
+    """Which files' exact bytes are kept, secrets and all, so that a device can be set up anew."""
     bounds: BoundsShape = BoundsShape()
     reference: Line | None = None
 
@@ -197,9 +208,24 @@ class ItemShape(Shape):
             raise ValueError(f"`{self.name}` is an item the tool adds by itself", "choose another name")
         if self.text and not self.files:
             raise ValueError("`text` is for files", "remove it, or ask for `files`")
+        if self.golden:
+            self._golden_is_bounded(self.golden)
         if self.moving:
             self._named_registers()
         return self
+
+    def _golden_is_bounded(self, golden: GoldenShape) -> None:
+        """Exact bytes are not redacted: where secrets are likely, each file is named, and nothing is kept by a wildcard."""
+        if not self.files:
+            raise ValueError("`golden` is for files", "remove it; registers stand in the baseline as they are")
+        secret = self.kind not in GOLDEN_KINDS or bool(self.text and self.text.redact)
+        for each in golden.match:
+            if secret and ("*" in each or "?" in each):
+                why = "redacts secrets" if self.kind in GOLDEN_KINDS else f"is of kind {self.kind}"
+                raise ValueError(
+                    f'`golden` would keep exact copies by the pattern "{each}", and the item {why}',
+                    "copies are not redacted: name each file in full, or make two items of it",
+                )
 
     def _named_registers(self) -> None:
         numbers = self._numbers()

@@ -19,7 +19,7 @@ A recording holds what it was asked to keep: contents of files, account names. I
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, assert_never
@@ -217,7 +217,8 @@ def _asked(request: Request) -> Request:
     """A request without what it may cost, so that a recording outlives a changed bound."""
     match request:
         case ReadTree():
-            return replace(request, bounds=Bounds())
+            # where copies go is nothing that is asked of a device
+            return ReadTree(request.roots, request.exclude, request.proof, request.keep, request.keep_limit, Bounds())
         case ReadFile():
             return ReadFile(request.path)
         case Run():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from verifier.model.profile import Bounds, IdentificationLevel, Proof
 from verifier.model.words import Table
@@ -22,6 +25,48 @@ class ReadTree:
     keep_limit: int
     """... when it has at most this many bytes."""
     bounds: Bounds
+
+
+class Copy(Protocol):
+    """One content on its way to where it is kept."""
+
+    def add(self, piece: bytes | memoryview) -> None:
+        """The next bytes."""
+
+    def done(self) -> None:
+        """It is whole."""
+
+    def drop(self) -> None:
+        """It did not come whole, and nothing of it is kept. After `done`, this does nothing."""
+
+
+class Copies(Protocol):
+    """Takes the exact bytes of files while they are read, so that no file is held in memory."""
+
+    def begin(self, path: bytes, size: int) -> Copy | None:
+        """The place for this file's content; None: it is not wanted. May be called from several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyTree(ReadTree):
+    """The same answers; on the way the exact contents of some files go to where they are kept, whatever becomes of the answer."""
+
+    copies: Copies
+
+
+def begin_copy(request: ReadTree, path: bytes, size: int) -> Copy | None:
+    """Where a file's content goes while it is read; None: nowhere."""
+    return request.copies.begin(path, size) if isinstance(request, CopyTree) else None
+
+
+@contextlib.contextmanager
+def dropping(copy: Copy | None) -> Iterator[None]:
+    """Drops, at the end, what is not done by then."""
+    try:
+        yield
+    finally:
+        if copy:
+            copy.drop()
 
 
 @dataclass(frozen=True, slots=True)

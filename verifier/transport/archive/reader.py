@@ -14,6 +14,7 @@ from verifier.model.words import FileType, Reason
 from verifier.transport.answer import FileEntry, NotRead
 from verifier.transport.archive.header import BLOCK, ZERO_BLOCK, Header, absolute, extended, header, names_room, records
 from verifier.transport.archive.stream import ArchiveStream
+from verifier.transport.request import Copy, dropping
 
 EXTENSIONS = 16
 """Headers of headers before one member; honest tars write at most four."""
@@ -21,6 +22,8 @@ MEMBERS = 1_000_000
 
 Keep = Callable[[bytes, int], bool]
 """Whether the content of this path, with so many bytes, comes along in its entry."""
+Begin = Callable[[bytes, int], Copy | None]
+"""Where the content of this path, with so many bytes, goes while it is read."""
 
 
 def nothing(_path: bytes, _size: int) -> bool:
@@ -28,8 +31,13 @@ def nothing(_path: bytes, _size: int) -> bool:
     return False
 
 
+def nowhere(_path: bytes, _size: int) -> Copy | None:
+    """Copy no content."""
+    return None
+
+
 def read_archive(
-    chunks: Iterable[bytes], keep: Keep = nothing, members: int = MEMBERS, record: int = BLOCK
+    chunks: Iterable[bytes], keep: Keep = nothing, members: int = MEMBERS, record: int = BLOCK, copy: Begin = nowhere
 ) -> Iterator[FileEntry | NotRead]:
     """Every member of an archive, with the SHA-256 of its content, in the archive's order, each path once.
 
@@ -69,12 +77,12 @@ def read_archive(
             answer = NotRead(path, Reason.UNSUPPORTED, "stored as a sparse file")
             stream.skip_sparse(head)
         elif head.kind == b"1":
-            answer = _hard_link(stream, head, path, seen, keep)
+            answer = _hard_link(stream, head, path, seen, keep, copy)
         elif (kind := head.type) is None:
             answer = NotRead(path, Reason.UNSUPPORTED, f"archive member of kind {head.kind!r}")
             stream.content(head.stored, False)
         elif kind is FileType.REGULAR:
-            answer = _regular(stream, head, path, keep)
+            answer = _regular(stream, head, path, keep, copy)
         else:
             target = head.link if kind is FileType.SYMLINK else b""
             answer = FileEntry(path, kind, head.mode, head.owner, head.group, head.device, head.mtime, target)
@@ -118,17 +126,21 @@ def _whole(stream: ArchiveStream, head: Header, common: dict[bytes, bytes]) -> t
     return extended(head, pax), pax
 
 
-def _regular(stream: ArchiveStream, head: Header, path: bytes, keep: Keep) -> FileEntry:
-    digest, content = stream.content(head.size, keep(path, head.size))
+def _regular(stream: ArchiveStream, head: Header, path: bytes, keep: Keep, copy: Begin) -> FileEntry:
+    copying = copy(path, head.size)
+    with dropping(copying):
+        digest, content = stream.content(head.size, keep(path, head.size), copying)
+        if copying:
+            copying.done()
     return FileEntry(path, FileType.REGULAR, head.mode, head.owner, head.group, head.size, head.mtime, b"", digest, "", content)
 
 
 def _hard_link(
-    stream: ArchiveStream, head: Header, path: bytes, seen: dict[bytes, bytes | FileEntry], keep: Keep
+    stream: ArchiveStream, head: Header, path: bytes, seen: dict[bytes, bytes | FileEntry], keep: Keep, copy: Begin
 ) -> FileEntry | NotRead:
     """Some tars write the content again with each link, some only its size, GNU and busybox neither."""
     if head.size and not stream.at_header():
-        return _regular(stream, head, path, keep)
+        return _regular(stream, head, path, keep, copy)
     first = seen.get(absolute(head.link), b"")
     if isinstance(first, FileEntry):
         return replace(first, path=path)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from verifier.errors import BadReply, Truncated
 from verifier.transport.archive.header import BLOCK, ZERO_BLOCK, Header, is_header
+from verifier.transport.request import Copy
 
 EXTENSION_LIMIT = 1 << 16
 """Bytes of one long name or pax header."""
@@ -54,12 +55,14 @@ class ArchiveStream:
             count -= len(view)
             yield view
 
-    def content(self, size: int, keep: bool) -> tuple[str, bytes | None]:
+    def content(self, size: int, keep: bool, copy: Copy | None = None) -> tuple[str, bytes | None]:
         """The digest of a member's content, and the content where it is wanted; then the stream stands at the next header."""
         end = self._at + size
         if end <= len(self._chunk):
             view = memoryview(self._chunk)[self._at : end]
             self._at = end
+            if copy:
+                copy.add(view)
             digest = hashlib.sha256(view).hexdigest()
             content = bytes(view) if keep else None
         else:
@@ -67,6 +70,8 @@ class ArchiveStream:
             kept = bytearray()
             for view in self._views(size):
                 hasher.update(view)
+                if copy:
+                    copy.add(view)
                 if keep:
                     kept += view
             digest = hasher.hexdigest()

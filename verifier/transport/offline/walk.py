@@ -18,8 +18,10 @@ from verifier.transport.answer import Answer, FileEntry, NotRead, Output
 from verifier.transport.offline.meter import Meter
 from verifier.transport.offline.place import distinct, find, joined, split
 from verifier.transport.offline.volume import Lost, LostError, Node, Sequential, Volume, reason_of
-from verifier.transport.request import ReadFile, ReadTree
+from verifier.transport.request import Copy, ReadFile, ReadTree, begin_copy, dropping
 
+GATHERED = 64 << 20
+"""Bytes of a member of a tar archive that can be copied out of it: it is held in memory."""
 LARGE = 1 << 20
 """Bytes from which a file is hashed beside others, where the volume allows it."""
 
@@ -93,7 +95,7 @@ class Walk:
             yield entry(path, node, node.size)
         elif not node.sha256:
             yield from self._file(path, node)
-        elif self._wanted(path, node):
+        elif self._wanted(path, node) or self._copied(path, node):
             self._later.setdefault(node.sha256, []).append((path, node))
         else:
             yield self._known(path, node, None)
@@ -138,7 +140,11 @@ class Walk:
         nodes = [node for same in self._later.values() for _, node in same]
         for digest, content in self._volume.gather(nodes):
             for path, node in self._later.pop(digest):
-                yield self._known(path, node, content)
+                if (copy := begin_copy(self._request, path, node.size)) is not None:
+                    with dropping(copy):
+                        copy.add(content)
+                        copy.done()
+                yield self._known(path, node, content if self._wanted(path, node) else None)
 
     def _known(self, path: bytes, node: Node, content: bytes | None) -> Answer:
         try:
@@ -149,6 +155,13 @@ class Walk:
 
     def _wanted(self, path: bytes, node: Node) -> bool:
         return self._keep is not None and node.size <= self._request.keep_limit and self._keep.match(member.shown(path))
+
+    def _copied(self, path: bytes, node: Node) -> bool:
+        """Whether its content goes elsewhere as well; an archive's members come one whole after the other, so not the largest."""
+        if node.size > GATHERED or (copy := begin_copy(self._request, path, node.size)) is None:
+            return False
+        copy.drop()
+        return True
 
     def _file(self, path: bytes, node: Node) -> Iterator[Answer]:
         try:
@@ -166,6 +179,14 @@ class Walk:
             yield self._aside.popleft().result()
 
     def _hashed(self, path: bytes, node: Node) -> Answer:
+        copy = begin_copy(self._request, path, node.size)
+        with dropping(copy):
+            answer = self._read(path, node, copy)
+            if copy and isinstance(answer, FileEntry):
+                copy.done()
+            return answer
+
+    def _read(self, path: bytes, node: Node, copy: Copy | None) -> Answer:
         wanted = self._wanted(path, node)
         kept: list[bytes] = []
         digest = hashlib.sha256()
@@ -176,6 +197,8 @@ class Walk:
                 if size > node.size:
                     return NotRead(path, Reason.BAD_REPLY, f"more bytes than the {node.size} it claims")
                 digest.update(chunk)
+                if copy:
+                    copy.add(chunk)
                 if wanted:
                     kept.append(chunk)
                 self.meter.time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from verifier.model.words import Reason
+from verifier.transport.request import Copy
 from verifier.transport.sftp.client import Code, Data, Read, Reply, Status
 
 CHUNK = 32 << 10
@@ -38,8 +39,8 @@ class Content:
     `keep` is how many bytes may be kept for the answer; the rest is hashed and dropped.
     """
 
-    def __init__(self, handle: bytes, claimed: int, keep: int = -1) -> None:
-        self._handle, self._claimed, self._keep = handle, claimed, keep
+    def __init__(self, handle: bytes, claimed: int, keep: int = -1, copy: Copy | None = None) -> None:
+        self._handle, self._claimed, self._keep, self._copy = handle, claimed, keep, copy
         self._next = 0
         self._probing = False
         self._end = -1
@@ -110,6 +111,8 @@ class Content:
     def _count(self, piece: bytes) -> None:
         self.size += len(piece)
         self._digest.update(piece)
+        if self._copy:
+            self._copy.add(piece)
         if self.size <= self._keep:
             self._kept.append(piece)
         else:

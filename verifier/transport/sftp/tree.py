@@ -16,7 +16,7 @@ from verifier.model.member import shown
 from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead, Output
 from verifier.transport.archive.header import names_room
-from verifier.transport.request import ReadFile, ReadTree
+from verifier.transport.request import Copy, ReadFile, ReadTree, begin_copy, dropping
 from verifier.transport.scope import KERNEL, Scope
 from verifier.transport.sftp.client import (
     Attributes,
@@ -228,7 +228,17 @@ class SftpWalk:
         _, reply = yield (Open(found.path),)
         if not isinstance(reply, Handle):
             raise _no(reply)
-        content = Content(reply.handle, found.attributes.size, self._keep_limit(found))
+        copy = begin_copy(self._request, found.path, found.attributes.size)
+        with dropping(copy):
+            answer = yield from self._content(found, reply.handle, copy)
+            if copy:
+                copy.done()
+            return answer
+
+    def _content(
+        self, found: _Found, handle: bytes, copy: Copy | None
+    ) -> Generator[tuple[Question, ...], tuple[Question, Reply], Answer]:
+        content = Content(handle, found.attributes.size, self._keep_limit(found), copy)
         trouble: Fault | None = None
         ask = content.more()
         while content.waiting:
@@ -242,7 +252,7 @@ class SftpWalk:
             except Fault as fault:
                 trouble = trouble or fault
             ask = content.more() if trouble is None else ()
-        _, first = yield (Close(reply.handle), Lstat(found.path))
+        _, first = yield (Close(handle), Lstat(found.path))
         _, second = yield ()
         if trouble:
             raise trouble

@@ -15,7 +15,7 @@ from verifier.model.words import FileType, Reason
 from verifier.transport.answer import Answer, FileEntry, NotRead
 from verifier.transport.archive.header import names_room
 from verifier.transport.archive.reader import read_archive
-from verifier.transport.request import ReadTree
+from verifier.transport.request import ReadTree, begin_copy
 from verifier.transport.scope import KERNEL, Scope, in_kernel, parent
 from verifier.transport.shell import commands
 from verifier.transport.shell.contents import Contents
@@ -197,6 +197,7 @@ class _Reading:
                 self.contents.wants,
                 len(self.listed) + self.request.bounds.members,
                 commands.GNU_RECORD if gnu else commands.BLOCK,
+                copy=lambda path, size: begin_copy(self.request, path, size),
             )
             try:
                 for member in members:
