@@ -302,7 +302,7 @@ def test_a_file_larger_than_any_is_not_read(port: Port, monkeypatch: pytest.Monk
     monkeypatch.setattr("verifier.cli.approving.LARGEST", 10)
     typed = port.types("baseline", "take", "inventory.yaml")
     assert typed.code == 2
-    assert "inventory.yaml is larger than any approval" in typed.err
+    assert "inventory.yaml has more than 10 bytes, and is not what is asked for" in typed.err
 
 
 def test_what_is_sent_overwrites_nothing_that_a_link_on_the_stick_points_at(port: Port, sent: Path) -> None:

@@ -228,3 +228,12 @@ def test_a_reader_sees_whole_versions_while_one_is_installed(folder: TrustFolder
 
     monkeypatch.setattr(module, "_versions", look)
     assert folder.files() == V3.files
+
+
+def test_a_file_larger_than_any_is_not_read(folder: TrustFolder) -> None:
+    install(folder, V1)
+    place = folder.folder / "1.targets.json"
+    with place.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TrustError, match=r"1\.targets\.json is larger than 1000000 bytes"):
+        folder.trusted()

@@ -152,12 +152,10 @@ def _asked_once(key: str) -> Callable[[], Signer]:
 
 
 def _read(path: Path) -> bytes:
-    """A file from a stick. One that is too large is not read at all."""
+    """A file from a stick."""
     if not path.is_file():
         raise UsageError(f"there is no file {path}", "`crane-verify baseline send` writes it")
-    if path.stat().st_size > LARGEST:
-        raise UsageError(f"{path} is larger than any approval", "name the file that `crane-verify baseline send` wrote")
-    return path.read_bytes()
+    return desk.brought(path, LARGEST)
 
 
 def _print_head(seen: Proposal, device: DeviceName, expected: str) -> None:

@@ -18,6 +18,7 @@ from verifier.model.device import Device, Secret
 from verifier.model.inventory import Inventory
 from verifier.procedures.collector import Collector, utc_now
 from verifier.procedures.policy_history import in_force
+from verifier.record.files import refusals
 from verifier.record.workspace import Workspace
 from verifier.settings.inventory import load_inventory
 from verifier.settings.secrets import secret_of
@@ -26,6 +27,8 @@ from verifier.trust.policy import Policy
 from verifier.trust.signers.file import load_private_key, weakness
 
 INVENTORY = "inventory.yaml"
+LARGEST_KEY = 1_000_000
+"""Bytes of a file with a public key, or with the certificates of a time authority."""
 Command = TypeVar("Command", bound=Callable[..., object])
 now = utc_now
 
@@ -117,6 +120,20 @@ def collector(ctx: click.Context, progress: Callable[[Progress], None] = unwatch
         progress=progress,
         any_hour=any_hour,
     )
+
+
+def brought(path: Path, largest: int) -> bytes:
+    """The bytes of a file that somebody brought. No more of it is read than such a file can have: it may be a stranger's.
+
+    Raises:
+        UsageError: it has more.
+        RecordError: it cannot be read.
+    """
+    with refusals("read", path), path.open("rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise UsageError(f"{path} has more than {largest:,} bytes, and is not what is asked for", "name the right file")
+    return data
 
 
 def signer(named: str | Path) -> Signer:

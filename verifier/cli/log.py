@@ -14,6 +14,7 @@ from verifier.procedures.audit import audit_log
 from verifier.procedures.heartbeat import heartbeat
 from verifier.procedures.witnessing import Watched
 from verifier.record.files import write_whole
+from verifier.trust.log.note import LARGEST
 
 SILENCES_SHOWN = 3
 
@@ -48,7 +49,7 @@ def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_js
       crane-verify log verify
     """
     space = desk.workspace(ctx)
-    audit = audit_log(space, space.trusted(), [path.read_bytes() for path in against], tree_only)
+    audit = audit_log(space, space.trusted(), [desk.brought(path, LARGEST) for path in against], tree_only)
     if as_json:
         print_json(
             {

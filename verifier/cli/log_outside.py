@@ -12,7 +12,8 @@ from verifier.errors import TrustError, UsageError
 from verifier.procedures import carrying
 from verifier.procedures.audit import checkpoint_of
 from verifier.procedures.recording import report_signer
-from verifier.record.files import read_whole, write_whole
+from verifier.record.files import write_whole
+from verifier.trust.log.note import LARGEST
 
 
 @click.command()
@@ -78,9 +79,9 @@ def take(ctx: click.Context, files: tuple[Path, ...]) -> int:
     refused = 0
     for file in files:
         try:
-            for each in carrying.take(space, policy, read_whole(file) or b""):
+            for each in carrying.take(space, policy, desk.brought(file, LARGEST)):
                 tell(f"{file}: {each}")
-        except TrustError as error:
+        except (TrustError, UsageError) as error:
             complain(f"{file} is not taken in: {error}", error.hint)
             refused = error.exit_code
     return refused

@@ -12,14 +12,14 @@ from verifier.cli import desk
 from verifier.cli.output import tell
 from verifier.errors import RecordError, TrustError, UsageError
 from verifier.procedures.witness import Asking, Folder, Looking, hand_in
-from verifier.record.files import read_whole, write_whole
+from verifier.record.files import write_whole
 from verifier.record.log import Log
 from verifier.record.witness_memory import WitnessMemory
 from verifier.record.workspace import Workspace
 from verifier.trust.keys import PublicKey, read_public_key
 from verifier.trust.log.checkpoint import Checkpoint
 from verifier.trust.log.note import holds, read_note
-from verifier.trust.log.request import Request, read_request
+from verifier.trust.log.request import LARGEST_REQUEST, Request, read_request
 
 
 @click.command()
@@ -42,7 +42,7 @@ def witness(source: Path, key: str, log_key: Path | None, name_of_log: str, memo
     """
     asking = _asking(source)
     signer = desk.signer(key)
-    given = read_public_key(log_key.read_bytes()) if log_key else None
+    given = read_public_key(desk.brought(log_key, desk.LARGEST_KEY)) if log_key else None
     looking = Looking(WitnessMemory(memory or desk.keys_folder() / "witness"), signer, desk.now)
     seen = looking.at(asking, lambda found: given or _shown(found, asking), name_of_log, given)
     grown = f"{seen.checkpoint.size - seen.before} more than you had seen" if seen.before else "the first that you sign"
@@ -62,7 +62,7 @@ def witness(source: Path, key: str, log_key: Path | None, name_of_log: str, memo
 
 def _asking(source: Path) -> Asking:
     if not source.is_dir():
-        return read_request(read_whole(source) or b"")
+        return read_request(desk.brought(source, LARGEST_REQUEST))
     for folder in (source / "log", source):
         if (folder / "checkpoint").is_file():
             return Folder(Log(folder))

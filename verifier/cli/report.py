@@ -19,12 +19,13 @@ from verifier.model.report import Report
 from verifier.procedures.audit import Found, past, report_at, reports, signed_report, verified_report
 from verifier.procedures.due import is_stale
 from verifier.procedures.history import History, examined
-from verifier.record.files import read_whole, write_whole
+from verifier.record.files import write_whole
 from verifier.report.html import fleet_view
 from verifier.report.signed import NotReported, SignedReport
 from verifier.report.text import text_lines
 from verifier.report.views import VIEWS
 from verifier.report.words import coverage
+from verifier.trust.envelope import LARGEST
 from verifier.trust.verify import Verified
 
 ENVELOPE = ".dsse.json"
@@ -151,7 +152,7 @@ def _verify_entry(ctx: click.Context, which: str, as_json: bool) -> None:
 
 
 def _verify_file(ctx: click.Context, path: Path, as_json: bool) -> None:
-    envelope = read_whole(path.resolve()) or b""
+    envelope = desk.brought(path, LARGEST)
     if b'"payloadType"' not in envelope:
         raise TrustError(
             f"{path} carries no signature: it is a view of a report, or something else",

@@ -46,7 +46,7 @@ def add(ctx: click.Context, public: Path, name: str, role: str, valid_until: dat
       crane-verify trust add officer.pub --name "B. Officer" --role security-officer
       crane-verify trust add tsa-chain.pem --name "Example TSA" --role time-authority
     """
-    data = public.read_bytes()
+    data = desk.brought(public, desk.LARGEST_KEY)
 
     def edit(before: Policy) -> Policy:
         if role == AUTHORITY:
@@ -91,7 +91,7 @@ def rotate(ctx: click.Context, name: str, new: Path, key: str) -> None:
     Example:
       crane-verify trust rotate --name collector --new collector-2.pub
     """
-    now, public = desk.now(), read_public_key(new.read_bytes())
+    now, public = desk.now(), read_public_key(desk.brought(new, desk.LARGEST_KEY))
     _changed(ctx, lambda before: rotated(before, name, public, now), key)
 
 

@@ -16,7 +16,7 @@ from verifier.errors import RecordError, TrustError
 from verifier.model.policy_record import TrustFile
 from verifier.record.files import read_whole, remove, write_new, write_whole
 from verifier.record.lock import locked
-from verifier.trust.roots.trusted import UNSIGNED, Trusted, read_trust
+from verifier.trust.roots.trusted import LARGEST, RESTORE, UNSIGNED, Trusted, read_trust
 
 VERSION = re.compile(r"([1-9][0-9]*)\.(root|targets)\.json")
 WAIT = 30.0
@@ -162,6 +162,9 @@ def _all(folder: Path, names: Sequence[str]) -> tuple[TrustFile, ...]:
 
 
 def _read(path: Path) -> TrustFile | None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > LARGEST:  # on a stranger's stick it may be larger than memory
+            raise TrustError(f"{path} is larger than {LARGEST} bytes", RESTORE)
     data = read_whole(path)
     # what is not UTF-8 stays visible as such, and is refused by whoever reads it
     return None if data is None else TrustFile(path.name, data.decode(errors="surrogateescape"))

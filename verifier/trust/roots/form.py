@@ -18,7 +18,7 @@ from tuf.api.serialization.json import CanonicalJSONSerializer, JSONDeserializer
 from verifier.errors import TrustError
 from verifier.model.codec import CodecError, parse
 from verifier.model.policy_record import TrustFile
-from verifier.trust.roots.trusted import RESTORE, file_bytes
+from verifier.trust.roots.trusted import LARGEST, RESTORE, file_bytes
 
 T = TypeVar("T")
 
@@ -26,8 +26,6 @@ SPECIFICATION = "1.0.31"
 """The version of the TUF specification we write. It stays, whatever the library's own becomes: files keep their bytes."""
 OURS = "x-crane-verify-"
 """What the names of our own signed fields begin with."""
-LARGEST = 1_000_000
-"""Bytes of one file: some thousand keys."""
 
 Signed = Root | Targets
 Signatures = dict[str, bytes]

@@ -14,6 +14,8 @@ from verifier.trust.policy import Policy, read_policy
 
 UNSIGNED = "policy.json"
 """The policy of ports that began before there were roots. Nobody signed it."""
+LARGEST = 1_000_000
+"""Bytes of one file: some thousand keys."""
 RESTORE = "restore trust/ from a copy; until then there is no policy, and nobody is trusted"
 OLDER = "find out who put it there; restore the newer one from a copy"
 
