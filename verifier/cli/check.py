@@ -154,7 +154,7 @@ def _print_sum(outcomes: list[Outcome]) -> None:
     if failed:
         words.append(click.style(f"{failed} not recorded", fg="red"))
     if over := sum(isinstance(outcome, PassedOver) for outcome in outcomes):
-        words.append(f"{over} left to another run")
+        words.append(f"{over} passed over")
     click.echo(f"{len(outcomes)} devices: {', '.join(words)}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -56,16 +56,17 @@ def is_stale(report: Report, device: Device, now: datetime) -> bool:
 
 
 def last_checks(
-    newest: Mapping[DeviceName, Found], workspace: Workspace, policy: Policy, now: datetime
+    newest: Mapping[DeviceName, Found], workspace: Workspace, policy: Policy, now: datetime, verified: Container[int] = ()
 ) -> dict[DeviceName, LastCheck]:
     """The last check of each of these devices that was ever checked; `newest` are their newest reports.
 
-    Only where that one does not count as a check are older ones looked at.
+    Only where that one does not count as a check are older ones looked at. `verified` are entries whose signatures
+    are known to hold.
     """
     found = {}
     for name, report in newest.items():
         for each in chain((report,), _older(report, workspace)):
-            if puts_off(each, policy, now):
+            if _compared(each, now) and (each.sequence in verified or _is_signed(each, policy)):
                 found[name] = LastCheck(each.report.ended, _asking(each.report))
                 break
     return found
@@ -73,8 +74,14 @@ def last_checks(
 
 def puts_off(found: Found, policy: Policy, now: datetime) -> bool:
     """Does this report count as a check?"""
-    if found.report.ended > now or not found.report.coverage.compared:
-        return False
+    return _compared(found, now) and _is_signed(found, policy)
+
+
+def _compared(found: Found, now: datetime) -> bool:
+    return found.report.ended <= now and found.report.coverage.compared > 0
+
+
+def _is_signed(found: Found, policy: Policy) -> bool:
     try:
         return bool(verified_report(found.envelope, policy))
     except TrustError:

@@ -18,18 +18,19 @@ from verifier.model.inventory import Inventory
 from verifier.model.report import Report
 from verifier.model.words import DriftKind, Verdict
 from verifier.procedures.approved import newest
-from verifier.procedures.audit import Found, newest_reports, past, signed_report
+from verifier.procedures.audit import Found, past, report_at
 from verifier.procedures.collector import Collector
 from verifier.procedures.due import LastCheck, due_at, is_stale, last_checks
 from verifier.procedures.findings import findings
-from verifier.procedures.history import History
+from verifier.procedures.history import History, judged_as
 from verifier.procedures.lost import lost
 from verifier.procedures.witnessing import is_watched, watched
 from verifier.record.row import Row
+from verifier.record.workspace import Workspace
 from verifier.report.phrase import phrase
 from verifier.report.status import DeviceStatus, FleetStatus, InForce, Standing
 from verifier.trust.baseline_rules import overlapping
-from verifier.trust.statement import BASELINE, WITHDRAWAL
+from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL
 from verifier.trust.verify import claimed
 
 REPLAYED = "its newest report does not follow on the entry before it: somebody put it there"
@@ -50,16 +51,19 @@ def status(inventory: Inventory, words: Sequence[str], collector: Collector) -> 
     devices = inventory.select(words)
     names = tuple(device.name for device in devices)
     history = past(workspace, workspace.trusted())
-    reports = newest_reports(workspace, *names)
+    newest = workspace.index.newest_entries(REPORT.word, *names)
+    reports = {name: _looked_at(row, envelope, workspace, history) for name, (row, envelope) in newest.items()}
+    found = {name: each.found for name, each in reports.items()}
+    verified = frozenset(each.found.sequence for each in reports.values() if not each.wrong)
     known = _Known(
         collector,
         now,
-        history,
         reports,
-        last_checks(reports, workspace, collector.policy, now),
+        last_checks(found, workspace, collector.policy, now, verified),
         workspace.index.highest_of_each(),
         frozenset(row.device for row in workspace.index.rows(WITHDRAWAL.word) if row.device),
-        _by_device(findings(workspace, history, [name for name in names if name in reports])),
+        # a match that is genuine leaves nothing unresolved
+        _by_device(findings(workspace, history, [name for name, each in reports.items() if not each.matches])),
     )
     gone = (each.device for each in lost(inventory, words, workspace) if each.baseline_in_place)
     return FleetStatus(
@@ -72,13 +76,35 @@ def status(inventory: Inventory, words: Sequence[str], collector: Collector) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class _LookedAt:
+    """The newest report of a device."""
+
+    found: Found
+    wrong: str
+    """Why it is not believed; empty: it is genuine."""
+
+    @property
+    def matches(self) -> bool:
+        return not self.wrong and self.found.report.verdict is Verdict.MATCH
+
+
+def _looked_at(row: Row, envelope: bytes, workspace: Workspace, history: History) -> _LookedAt:
+    """Whether those signed it whom the policy names, and it stands where it was recorded: an old match put in again is none."""
+    try:
+        report = judged_as(REPORT, envelope, row.sequence, history, row.at).value
+    except TrustError as error:
+        return _LookedAt(report_at(row.sequence, workspace), str(error))
+    before = hashlib.sha256(workspace.log.read(row.sequence - 1)).hexdigest() if row.sequence else ""
+    return _LookedAt(Found(row.sequence, report, envelope), "" if report.previous == before else REPLAYED)
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What is known of the fleet; a device's status is told from it."""
 
     collector: Collector
     now: datetime
-    history: History
-    reports: Mapping[DeviceName, Found]
+    reports: Mapping[DeviceName, _LookedAt]
     last: Mapping[DeviceName, LastCheck]
     accepted: Mapping[DeviceName, Row]
     withdrawn: frozenset[DeviceName]
@@ -88,7 +114,7 @@ class _Known:
     def of(self, device: Device) -> DeviceStatus:
         name, last = device.name, self.last.get(device.name)
         at = due_at(device, last, self.now)
-        found = self.reports.get(name)
+        newest_one = self.reports.get(name)
         told = DeviceStatus(
             name,
             Standing.NEVER,
@@ -96,13 +122,12 @@ class _Known:
             baseline=self._in_force(name),
             findings=self.findings.get(name, ()),
         )
-        if found is None:
+        if newest_one is None:
             return self._judged(told, device)
-        told = replace(told, number=found.sequence)
-        try:
-            report = self._genuine(found)
-        except TrustError as error:
-            return replace(told, standing=Standing.NOT_GENUINE, notes=(str(error),))
+        report = newest_one.found.report
+        told = replace(told, number=newest_one.found.sequence)
+        if newest_one.wrong:
+            return replace(told, standing=Standing.NOT_GENUINE, notes=(newest_one.wrong,))
         told = replace(told, report=report, baseline=told.baseline or _from_elsewhere(report))
         doubts = tuple(self._doubts(device.name, report))
         told = replace(told, standing=_standing(report, is_stale(report, device, self.now), bool(doubts)))
@@ -120,18 +145,6 @@ class _Known:
     def of_lost(self, name: DeviceName) -> DeviceStatus:
         """A device that was approved, and that no check reaches any more."""
         return DeviceStatus(name, Standing.LOST, baseline=self._in_force(name), notes=("it has an approved baseline",))
-
-    def _genuine(self, found: Found) -> Report:
-        """The report as it was signed, if it stands where it was recorded: an old match that was put in again is no news.
-
-        Raises:
-            TrustError: it is not so.
-        """
-        report = signed_report(found, self.history).report
-        before = self.collector.workspace.log.read(found.sequence - 1) if found.sequence else b""
-        if report.previous != (hashlib.sha256(before).hexdigest() if before else ""):
-            raise TrustError(REPLAYED)
-        return report
 
     def _in_force(self, name: DeviceName) -> InForce | None:
         row = self.accepted.get(name)
