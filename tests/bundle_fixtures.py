@@ -72,6 +72,7 @@ class Port:
         device: DeviceName = DEVICE,
         witnessed: WitnessedRef | None = None,
         names: bool = True,
+        serial: int = 1,
     ) -> str:
         """A report of this time in the record, against this baseline; it names what was witnessed before it."""
         if names and not witnessed:
@@ -79,7 +80,7 @@ class Port:
 
         def make(previous: str) -> bytes:
             value = replace(report(previous, device), started=at, ended=at, witnessed=witnessed)
-            value = replace(value, baseline=BaselineRef(1, named, ("A. Engineer (engineer)",)))
+            value = replace(value, baseline=BaselineRef(serial, named, ("A. Engineer (engineer)",)))
             return seal(written(REPORT, value), PAYLOAD_TYPE, (COLLECTOR,))
 
         return self.workspace.log.append(make).sha256

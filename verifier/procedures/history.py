@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from verifier.errors import RecordError, TrustError
 from verifier.model.report import Report
 from verifier.procedures.times import Bounds, bounded
-from verifier.procedures.witnessing import sightings
+from verifier.procedures.witnessing import kept_digests, sightings
 from verifier.record.log import Log
 from verifier.trust.envelope import opened
 from verifier.trust.keys import PublicKey
@@ -69,6 +69,8 @@ class History:
     """Earliest first."""
     root_at: Callable[[int], bytes]
     """The root over the first so many entries. Raises `TrustError` where the tree does not reach that far."""
+    kept: Callable[[], frozenset[str]]
+    """The digests of all that those outside gave, whether it counts or not."""
     faults: tuple[str, ...]
     """Policies and sightings that do not hold, in words."""
 
@@ -116,6 +118,7 @@ def read_history(log: Log, standing: Trusted, sequences: Iterable[int]) -> Histo
         everybody,
         tuple(sorted(seen, key=lambda each: (each.at, each.size, each.by))),
         roots(log, everybody.log_keys()),
+        cache(lambda: kept_digests(log)),
         (*faults, *wrong),
     )
 
@@ -205,7 +208,7 @@ def examined(envelope: bytes, sequence: int, history: History) -> Judged:
     verified = judged(envelope, sequence, history)
     kind = kind_of(opened(envelope).payload)
     report = verified.value if isinstance(verified.value, Report) else None
-    bounds, doubts = bounded(report, kind.at(verified.value), sequence, history.sightings, history.root_at)
+    bounds, doubts = bounded(report, kind.at(verified.value), sequence, history.sightings, history.root_at, history.kept)
     return Judged(sequence, kind, verified, bounds, doubts)
 
 

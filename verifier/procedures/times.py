@@ -1,7 +1,8 @@
 """When a statement was made: what it claims itself, and between which moments that others saw it must lie.
 
 Its own time is a claim. It was there when somebody outside saw a checkpoint with it in it, and was not made before the sighting
-that it names itself. Where these do not fit together, somebody's clock is wrong, or somebody is lying.
+that it names itself, by the digest of what was given for it, which nobody knew before. Where these do not fit together,
+somebody's clock is wrong, or somebody is lying.
 """
 
 from __future__ import annotations
@@ -42,13 +43,19 @@ class Bounds:
 
 
 def bounded(
-    report: Report | None, at: datetime, sequence: int, sightings: Sequence[Sighting], root_at: Callable[[int], bytes]
+    report: Report | None,
+    at: datetime,
+    sequence: int,
+    sightings: Sequence[Sighting],
+    root_at: Callable[[int], bytes],
+    kept: Callable[[], frozenset[str]],
 ) -> tuple[Bounds, tuple[str, ...]]:
     """Between which moments an entry was made, which claims to be of `at`; and what cannot be true about that, in words.
 
-    `root_at` gives the root of the record when it had so many entries, or raises `TrustError` where no checkpoint reaches.
+    `root_at` gives the root of the record when it had so many entries, or raises `TrustError` where no checkpoint reaches; `kept`
+    the digests of everything that those outside gave.
     """
-    not_before, doubts = _named_sighting(report, sequence, sightings, root_at) if report else (None, [])
+    not_before, doubts = _named_sighting(report, sequence, sightings, root_at, kept) if report else (None, [])
     covering = (each for each in sightings if each.size > sequence)
     not_after = min(covering, key=lambda each: (each.at, each.size, each.by), default=None)
     bounds = Bounds(not_before, not_after)
@@ -77,7 +84,11 @@ class Clocks:
 
 
 def _named_sighting(
-    report: Report, sequence: int, sightings: Sequence[Sighting], root_at: Callable[[int], bytes]
+    report: Report,
+    sequence: int,
+    sightings: Sequence[Sighting],
+    root_at: Callable[[int], bytes],
+    kept: Callable[[], frozenset[str]],
 ) -> tuple[Sighting | None, list[str]]:
     """The sighting a report names, if it is one of this record's; and what is wrong with what it names."""
     named = report.witnessed
@@ -94,8 +105,14 @@ def _named_sighting(
             f"names a witnessed checkpoint of {named.size} entries that this record never had:"
             " it was made for another history, or this one was rewritten"
         ]
+    if gone := [each for each in named.rests_on if each not in kept()]:
+        return None, [
+            f"names what {' and '.join(named.by)} gave for {named.size} entries, and {gone[0][:16]}... is not in log/witnessed:"
+            " it was removed, or never was"
+        ]
     # where several had to see it, the last of them may have seen a longer one
-    return next((each for each in sightings if each.size >= named.size and each.at == named.at), None), []
+    known = (each for each in sightings if each.size >= named.size and each.sha256 in named.rests_on)
+    return next((each for each in known if each.at == named.at), None), []
 
 
 def _out_of_bounds(at: datetime, bounds: Bounds) -> list[str]:

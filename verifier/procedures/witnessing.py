@@ -93,7 +93,16 @@ def newest_witnessed(log: Log, policy: Policy) -> WitnessedRef | None:
         found = reach(log, policy)
     except (RecordError, TrustError):
         return None
-    return WitnessedRef(found.size, found.root.hex(), found.at, found.by) if found.at else None
+    return WitnessedRef(found.size, found.root.hex(), found.at, found.by, found.rests_on) if found.at else None
+
+
+def kept_digests(log: Log) -> frozenset[str]:
+    """SHA-256 of every cosignature and time stamp that is kept, on nobody's word: what reports name them by.
+
+    Raises:
+        RecordError: the disk refused.
+    """
+    return frozenset(digest for kept in kept_in(log).kept() for digest in kept.digests)
 
 
 def _each(log: Log, policy: Policy) -> Iterator[tuple[tuple[Claim, ...], tuple[str, ...]]]:

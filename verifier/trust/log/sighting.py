@@ -6,6 +6,7 @@ says only that the checkpoint was there. Both say that every entry below it was 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,6 +35,8 @@ class Sighting:
     at: datetime
     how: str
     """`cosignature` or `time stamp`."""
+    sha256: str = field(default="", compare=False)
+    """Of what they gave: the cosignature's lines, or the response. Nobody knows it before they have given it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Reach:
     by: tuple[str, ...]
     root: bytes = b""
     """Of the tree at that size; empty for size 0."""
+    rests_on: tuple[str, ...] = field(default=(), compare=False)
+    """`Sighting.sha256` of each that was needed, in the order of `by`."""
 
 
 NOWHERE = Reach(0, None, ())
@@ -74,6 +79,11 @@ class Kept:
     @property
     def place(self) -> str:
         return f"log/witnessed/{self.size:012}"
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """`Sighting.sha256` of all that came back, whoever gave it."""
+        return tuple(map(digest, (*self.cosignatures, *(stamp.response for stamp in self.stamps))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ def cosigned(checkpoint: bytes, lines: bytes, policy: Policy) -> tuple[Claim, ..
     for each in cosignatures(seen, tuple(map(witness_of, keys))):
         key = keys[each.witness.public]
         if not key.refusal(each.at, known_by=each.at):
-            sighting = Sighting(found.size, found.root, key.owner, each.at, COSIGNATURE)
+            sighting = Sighting(found.size, found.root, key.owner, each.at, COSIGNATURE, digest(lines))
             claims.append(Claim(sighting, key.public.key_id[:16], stolen=key.compromised_since))
     return tuple(claims)
 
@@ -170,7 +180,13 @@ def time_stamped(checkpoint: bytes, stamp: Stamp, policy: Policy) -> tuple[Claim
     found = read_checkpoint(read_note(checkpoint))
     authorities = [each for each in policy.time_authorities if number(each) == stamp.number]
     times = [(each.name, stamped(stamp.response, checkpoint, each)) for each in authorities]
-    return tuple(Claim(Sighting(found.size, found.root, name, at, TIME_STAMP), stamp.number) for name, at in times)
+    given = digest(stamp.response)
+    return tuple(Claim(Sighting(found.size, found.root, name, at, TIME_STAMP, given), stamp.number) for name, at in times)
+
+
+def digest(given: bytes) -> str:
+    """What a report names a cosignature or a time stamp by: SHA-256 of the kept file, 64 hex digits."""
+    return hashlib.sha256(given).hexdigest()
 
 
 def counted(found: Iterable[Claim]) -> tuple[Sighting, ...]:
@@ -229,20 +245,22 @@ class Reaching:
 
     quorum: Quorum | None
     policy: Policy
-    seen: dict[str, datetime] = field(default_factory=dict)
-    """Who has, and when first."""
+    seen: dict[str, Sighting] = field(default_factory=dict)
+    """What each of them saw first."""
 
     def add(self, sightings: Sequence[Sighting]) -> Reach:
         """The reach, if those who saw one more checkpoint are enough now; else `NOWHERE`."""
         before = len(self.seen)
         for each in sightings:
             if self.quorum is None or each.how == COSIGNATURE:
-                self.seen[each.by] = min(each.at, self.seen.get(each.by, each.at))
+                self.seen[each.by] = min(each, self.seen.get(each.by, each), key=lambda seen: seen.at)
         if len(self.seen) == before or not sightings[0].size or not self._enough(self.seen):
             return NOWHERE
-        order = sorted(self.seen, key=lambda owner: (self.seen[owner], owner))
+        order = sorted(self.seen, key=lambda owner: (self.seen[owner].at, owner))
         first = next(order[:count] for count in range(1, len(order) + 1) if self._enough(order[:count]))
-        return Reach(sightings[0].size, self.seen[first[-1]], self._enough(first), sightings[0].root)
+        by = self._enough(first)
+        rests_on = tuple(self.seen[owner].sha256 for owner in by)
+        return Reach(sightings[0].size, self.seen[first[-1]].at, by, sightings[0].root, rests_on)
 
     def _enough(self, owners: Iterable[str]) -> tuple[str, ...]:
         """Those who fill the seats; empty: not all are filled."""
