@@ -12,6 +12,7 @@ from verifier.cli.approved_list import Wanted, approved_list_options, write_appr
 from verifier.cli.approving import approve_, print_changes, send_, take_, withdraw_
 from verifier.cli.output import SPAN, complain, json_option, print_json, tell, window_option
 from verifier.cli.showing import print_baseline, print_members
+from verifier.cli.spare import verify_spare_
 from verifier.cli.watching import watching
 from verifier.compare.mask_yaml import mask_yaml
 from verifier.errors import CraneVerifyError, UsageError
@@ -33,7 +34,7 @@ def command() -> None:
     """
 
 
-for _each in (approve_, send_, take_, withdraw_):
+for _each in (approve_, send_, take_, withdraw_, verify_spare_):
     command.add_command(_each)
 
 

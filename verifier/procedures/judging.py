@@ -27,14 +27,17 @@ TOOL = f"crane-verify {__version__}"
 NOTHING_ASKED = Exchange(hashlib.sha256(b"").hexdigest(), 0, 0, 0)
 
 
-def judged(compared: Compared, found: Snapshot, collector: Collector) -> Report:
-    """The report of a check that got as far as asking the device."""
+def judged(compared: Compared, found: Snapshot, collector: Collector, spare: bool = False) -> Report:
+    """The report of a check that got as far as asking the device.
+
+    With `spare` another one was read in its place, of which earlier reports say nothing: no run goes on from one to the other.
+    """
     baseline, drifts = compared.baseline, compared.drifts
     approved = baseline.value.snapshot
     run_out = (*_age(baseline.value, found), *_policy_age(collector.policy, found))
     items = item_results(approved, found, drifts)
     covered = coverage(items)
-    runs = running(found)
+    runs = None if spare else running(found)
     seen = events(ran_before(found.device, collector), runs) if runs else ()
     return Report(
         device=found.device,
