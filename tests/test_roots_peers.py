@@ -84,7 +84,7 @@ def test_tuf_js_walks_the_chain_and_reads_the_delegations(npm: None, tmp_path: P
             "engineer": {
                 "keys": sorted([ENGINEER.key_id, PQ.key_id]),
                 "threshold": 1,
-                "paths": ["baseline/*", "withdrawal/*"],
+                "paths": ["baseline/*", "withdrawal/*", "finding/*"],
             },
             "collector": {"keys": [key.public.key_id for key in ONE.holders("collector")], "threshold": 1, "paths": ["report/*"]},
         },
