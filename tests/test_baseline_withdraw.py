@@ -357,6 +357,26 @@ def test_nobody_dates_back_past_the_report_that_stands_before_it_in_the_record(p
     typed = port.types("check", "STS-01")
     assert typed.code == 5
     assert "the key of C. Contractor was valid until 2026-11-25 00:00 UTC" in typed.out
+    audited = port.types("log", "verify")
+    assert audited.code == 5
+    words = "of 2026-12-02 06:00 UTC, when the key of C. Contractor had ended, on 2026-11-25 00:00 UTC: it is back-dated"
+    assert words in audited.err
+
+
+def test_what_was_accepted_before_the_end_of_a_key_stays_good_in_an_audit(port: Port) -> None:
+    port.succeeds(
+        *("trust", "add", f"{port.key('stranger')}.pub", "--name", "C. Contractor", "--role", "engineer"),
+        *("--valid-until", "2026-11-25"),
+    )
+    port.approve()
+    port.clock.passes(days=1)
+    port.types("check", "STS-01")
+    port.changes("speed = 240\n")
+    port.succeeds("baseline", "propose", "STS-01/card", "--reason", "update")
+    port.succeeds("baseline", "approve", "STS-01/card", "--yes", "--key", port.key("stranger"))
+    port.clock.passes(days=20)
+    assert port.types("check", "STS-01").code == 0
+    assert "every signature holds" in port.succeeds("log", "verify").out
 
 
 def test_a_stolen_key_voids_what_it_signed_before_as_well(port: Port) -> None:

@@ -83,6 +83,7 @@ class Chronicle:
         """
         found = examined(envelope, sequence, self.history)
         clock = self._clocks.doubt(sequence, found.kind, found.verified)
+        late = self._late(sequence, found)
         self._listen(sequence, found)
         value = found.verified.value
         ground: tuple[str, ...] = ()
@@ -95,7 +96,26 @@ class Chronicle:
                 ground = self._ground(value, _signers(found.verified))
             case _:
                 pass
-        return replace(found, doubts=(*found.doubts, *((clock,) if clock else ()), *ground))
+        return replace(found, doubts=(*found.doubts, *((clock,) if clock else ()), *late, *ground))
+
+    def _late(self, sequence: int, found: Judged) -> tuple[str, ...]:
+        """Whose key had come to its end before what they signed came into the record, where nothing comes in that does not count.
+
+        Else whoever has an ended key still, and can write to the disk, dates back what he signs.
+        """
+        if found.kind.signed_as == REPORT.word or self._last is None:
+            return ()
+        policies = (self.history.policy_at(sequence)[0], self.history.policy_after(sequence))
+        doubts = []
+        for signer in found.verified.signers:
+            mine = [key for policy in policies for key in policy.keys if key.public.key_id == signer.key_id]
+            ends = [key.not_after for key in mine if key.not_after]
+            if signer.seat and mine and len(ends) == len(mine) and max(ends) < self._last[1] - TOLERANCE:
+                doubts.append(
+                    f"was put into the record after entry {self._last[0]} of {self._last[1]:%Y-%m-%d %H:%M} UTC, when the key of "
+                    f"{signer.name} had ended, on {max(ends):%Y-%m-%d %H:%M} UTC: it is back-dated"
+                )
+        return tuple(doubts)
 
     def _succeeds(self, sequence: int, baseline: Baseline, sha256: str) -> tuple[str, ...]:
         """What is wrong with a baseline's place in its line. In a bundle the ones between may not be enclosed."""
