@@ -202,6 +202,18 @@ def taken_out(desk: Desk) -> None:
     (desk.folder / "evidence/log/entries/000/000/000000002.json").unlink()
 
 
+def two_sisters(desk: Desk) -> None:
+    cards = {"card": "STS-01", "card-2": "STS-02", "card-3": "STS-03"}
+    text = "defaults: {facts: {cohort: sts-2019-card}}\nsites:\n  terminal-2:\n    cranes:\n"
+    for card, crane in cards.items():
+        text += f"      {crane}: {{devices: {{card: {{profile: test-card, image: {{path: ../{card}}}}}}}}}\n"
+        if card != "card":
+            shutil.copytree(desk.folder / "card", desk.folder / card)
+        (desk.folder / card / "settings/name.conf").write_text(f"name = {crane}\n")
+        (desk.folder / card / "settings/name.conf").chmod(0o644)
+    (desk.workspace / "inventory.yaml").write_text(text)
+
+
 HAPPENINGS: dict[str, Callable[[Desk], None]] = {
     "a vendor changes the speed and the overload trip": vendor_visit,
     "O. Officer makes a key with ssh-keygen": officer_key,
@@ -209,6 +221,7 @@ HAPPENINGS: dict[str, Callable[[Desk], None]] = {
     "this machine gets a new key": new_machine_key,
     "the Class Society makes a key, and hears the collector's by telephone": class_key,
     "somebody keeps a copy of the record as it is": last_week,
+    "the cards of two sister cranes are at hand as well": two_sisters,
     "somebody takes a report out of the bundle": taken_out,
 }
 
