@@ -191,6 +191,14 @@ def test_an_entry_changed_where_it_lies(port: Watched) -> None:
     refused(port, f"entry {place} is missing", "log", "verify")
 
 
+def test_the_end_is_cut_off(port: Watched) -> None:
+    """As if the log had never been longer."""
+    made_anew(port, envelopes(port.log)[:15])
+    words = "it was shown to somebody outside, and the log covers 15 entries only: it has lost its end"
+    refused(port, f"log/witnessed/{21:012}: {words}", "log", "verify")
+    assert words.replace("15", "17") in port.types("check").err
+
+
 def test_what_those_outside_gave_is_removed(port: Watched) -> None:
     """The reports name it, by digests that nobody can make up."""
     shutil.rmtree(port.log.folder / "witnessed")
@@ -505,6 +513,10 @@ def test_an_older_policy_is_put_back(port: Watched) -> None:
     with closing(sqlite3.connect(port.root / "index.sqlite")) as database, database:
         database.executemany("DELETE FROM entry WHERE sequence = ?", [(each,) for each in doctored])
     refused(port, no_check, "log", "verify")
+    # a check that knows of no newer one works under it, and the record shows that
+    port.succeeds("check")
+    place = port.log.length() - 3
+    refused(port, f"entry {place}: the policy in it does not hold: the root is rolled back: version 2", "log", "verify")
 
 
 def test_only_the_newest_policy_is_taken_away(port: Watched) -> None:
