@@ -43,7 +43,7 @@ class Sight:
 
     def settles(self, place: Place) -> bool:
         """Was this compared, and is it as approved? What the approved baseline no longer holds, or masks, counts as that."""
-        return self.tells and place not in self.drifts and not any(_covers(gap, place) for gap in self.unread)
+        return self.tells and place not in self.drifts and not any(covers(gap, place) for gap in self.unread)
 
     @property
     def complete(self) -> bool:
@@ -136,7 +136,7 @@ def _holds(taken: Taken, of: Place, sights: Sequence[Sight]) -> bool:
     return all(drift_sha256(each.drifts[of]) == taken.step.drift for each in sights[looked_at:])
 
 
-def _covers(gap: Place, place: Place) -> bool:
+def covers(gap: Place, place: Place) -> bool:
     """Does what was not read hold this member, or a folder above it, or the whole item?"""
     if gap[0] != place[0]:
         return False

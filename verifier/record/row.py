@@ -14,10 +14,12 @@ from verifier.model.device import DeviceName
 from verifier.model.withdrawal import Withdrawal
 from verifier.model.words import Verdict
 from verifier.trust.envelope import opened
-from verifier.trust.statement import BASELINE, FINDING, REPORT, WITHDRAWAL, predicate_of, read
+from verifier.trust.statement import BASELINE, FINDING, REPORT, VISIT_APPROVED, VISIT_CLOSED, WITHDRAWAL, predicate_of, read
 
 RESTORE = "restore the folder `log` from a copy, and find out who touched it"
 DAMAGED = "`crane-verify log verify` names all that is wrong; keep the folder as it is, and restore from a copy"
+FOLLOWS = {VISIT_CLOSED.word: "opened", VISIT_APPROVED.word: "closed"}
+"""Which field of a kind names the entry it follows on."""
 HIGHEST_SERIAL = 2**63 - 1
 """What the index can hold. A port that approves a baseline every second comes nowhere near it."""
 
@@ -29,7 +31,7 @@ class Row:
     sha256: str
     """Of the envelope, 64 hex digits."""
     kind: str
-    """`baseline`, `report`, `withdrawal`, `finding`, `policy` or `heartbeat`."""
+    """`baseline`, `report`, `withdrawal`, `finding`, `visit-opened`, ...: a word of `KINDS`."""
     device: DeviceName | None
     """None: it is about no device."""
     at: datetime
@@ -39,7 +41,7 @@ class Row:
     verdict: str = ""
     """Of a report."""
     names: str = ""
-    """SHA-256 of another envelope, 64 hex digits: that which a baseline replaces, or which a withdrawal is of."""
+    """SHA-256 of another envelope, 64 hex digits: that which a baseline replaces, a withdrawal is of, a visit goes on with."""
     not_after: datetime | None = None
     """Until when a baseline may be used; None: no end was set, or it is none."""
 
@@ -67,7 +69,8 @@ def row_of(sequence: int, envelope: bytes) -> Row:
             about = from_json(DeviceName, _field(said, "device")) if kind in (REPORT, FINDING) else None
             verdict = from_json(Verdict, _field(said, "verdict")).value if kind is REPORT else ""
             at = from_json(datetime, _field(said, "ended" if kind is REPORT else "at"))
-            found = Row(sequence, digest, kind.word, about, at, 0, verdict)
+            names = from_json(str, _field(said, FOLLOWS[kind.word])) if kind.word in FOLLOWS else ""
+            found = Row(sequence, digest, kind.word, about, at, 0, verdict, names)
         _keepable(found)
     except (TrustError, ValueError) as error:
         raise TrustError(f"entry {sequence} of the log cannot be read: {error}", DAMAGED) from error

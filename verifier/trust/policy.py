@@ -16,7 +16,7 @@ from verifier.errors import TrustError
 from verifier.model.codec import CodecError, dumps, loads
 from verifier.trust.keys import Algorithm, PublicKey
 from verifier.trust.quorum import Seat, seated
-from verifier.trust.statement import BASELINE, FINDING, KINDS, REPORT, WITHDRAWAL
+from verifier.trust.statement import BASELINE, FINDING, KINDS, REPORT, VISIT_APPROVED, VISIT_OPENED, WITHDRAWAL
 
 ASK = "ask whoever set up trust for this site"
 ROOT, WITNESS = "root", "witness"
@@ -61,7 +61,7 @@ class Role:
 @dataclass(frozen=True, slots=True)
 class Quorum:
     statement: str
-    """What is signed: `baseline`, `report`, `withdrawal`, `finding`; `policy` and `checkpoint`, which are no statements."""
+    """What is signed: as what statements are (`baseline`, `visit`), or `policy` or `checkpoint`, which are none."""
     seats: tuple[Seat, ...]
     also: tuple[Algorithm, ...] = ()
     """Whoever fills a seat must have signed with keys of these algorithms too, beside an ordinary one."""
@@ -170,6 +170,8 @@ def policy_for_one(name: str, public_key: PublicKey, collector_key: PublicKey) -
             Quorum(BASELINE.word, (Seat("engineer", 1),)),
             Quorum(WITHDRAWAL.word, (Seat("engineer", 1),)),
             Quorum(FINDING.word, (Seat("engineer", 1),)),
+            Quorum(VISIT_OPENED.signed_as, (Seat("engineer", 1),)),
+            Quorum(VISIT_APPROVED.signed_as, (Seat("engineer", 1),)),
             Quorum(REPORT.word, (Seat("collector", 1),)),
             Quorum(CHANGE, (Seat(ROOT, 1),)),
         ),

@@ -24,8 +24,10 @@ from verifier.model.heartbeat import Heartbeat
 from verifier.model.manifest import manifest_sha256
 from verifier.model.policy_record import PolicyRecord
 from verifier.model.report import Report
+from verifier.model.visit import VisitApproved, VisitClosed, VisitOpened
 from verifier.model.withdrawal import Withdrawal
 from verifier.model.words import Verdict
+from verifier.trust.visit_rules import approved_refusal, closed_refusal, opened_refusal, side_subjects
 
 T = TypeVar("T")
 
@@ -154,6 +156,37 @@ FINDING = StatementKind(
     previous=lambda _: (),
     at=lambda step: step.at,
 )
+VISIT_OPENED = StatementKind(
+    word="visit-opened",
+    signed_as="visit",
+    predicate_type="urn:crane-verify:visit-opened:v1",
+    value=VisitOpened,
+    subjects=lambda visit: side_subjects(visit.sides, NOTHING_READ),
+    refusal=opened_refusal,
+    previous=lambda _: (),
+    at=lambda visit: visit.at,
+)
+VISIT_CLOSED = StatementKind(
+    word="visit-closed",
+    signed_as="visit",
+    predicate_type="urn:crane-verify:visit-closed:v1",
+    value=VisitClosed,
+    subjects=lambda visit: (("visit", visit.opened), *side_subjects(visit.sides, NOTHING_READ)),
+    refusal=closed_refusal,
+    previous=lambda _: (),
+    at=lambda visit: visit.at,
+)
+VISIT_APPROVED = StatementKind(
+    word="visit-approved",
+    signed_as="visit-approval",
+    predicate_type="urn:crane-verify:visit-approved:v1",
+    value=VisitApproved,
+    subjects=lambda visit: (("visit", visit.closed),),
+    refusal=approved_refusal,
+    previous=lambda _: (),
+    at=lambda visit: visit.at,
+)
+VISITS: tuple[StatementKind[Any], ...] = (VISIT_OPENED, VISIT_CLOSED, VISIT_APPROVED)
 POLICY = StatementKind(
     word="policy",
     signed_as="report",
@@ -175,7 +208,7 @@ HEARTBEAT = StatementKind(
     at=lambda heartbeat: heartbeat.at,
 )
 
-KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT, WITHDRAWAL, FINDING, POLICY, HEARTBEAT)
+KINDS: tuple[StatementKind[Any], ...] = (BASELINE, REPORT, WITHDRAWAL, FINDING, *VISITS, POLICY, HEARTBEAT)
 
 
 def written(kind: StatementKind[T], value: T) -> bytes:
