@@ -238,6 +238,7 @@ VARYING = (
     (r"\b(runs|ran) out on \d{4}-\d\d-\d\d", r"\1 out on <day>"),
     (r"\b\d min\b", "0 min"),
     (r'"age": \d+', '"age": <seconds>'),
+    (r"\bV-\d{4}-(\d{4,})\b", r"V-<year>-\1"),
     (r"\bcrane-verify/(log|witness)/[0-9a-f]{16,32}\b", r"crane-verify/\1/<name>"),
     (r'"spki": "[^"]+"', '"spki": "<key>"'),
 )

@@ -28,6 +28,7 @@ COMMANDS = {
     "finding": "What differs again and again: how old it is, and what was done about it.",
     "status": "The fleet at a glance: verdicts and their age, what is due, what waits.",
     "cohort": "Sister devices compared with each other: the odd one out, without a baseline.",
+    "visit": "A vendor comes and goes: what was declared, and what changed.",
     "schedule": "A ready systemd timer or crontab line that checks what is due.",
     "report": "List, show, verify and export signed reports.",
     "log": "Verify the append-only record.",

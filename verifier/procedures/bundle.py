@@ -37,7 +37,7 @@ from verifier.trust.log.sighting import COSIGNATURE, TIME_STAMP
 from verifier.trust.log.tiles import HEIGHT, WIDTH, bundle, tile_path, width_at
 from verifier.trust.policy import Policy
 from verifier.trust.roots import Trusted
-from verifier.trust.statement import BASELINE, POLICY, REPORT, WITHDRAWAL
+from verifier.trust.statement import BASELINE, POLICY, REPORT, VISIT_APPROVED, VISIT_CLOSED, VISIT_OPENED, WITHDRAWAL
 from verifier.trust.verify import claimed
 
 SIGN = "sign one with `crane-verify log checkpoint --sign`, on a machine that has the collector's key"
@@ -65,9 +65,10 @@ class Choice:
     def has(self, row: Row) -> bool:
         if row.kind in ALWAYS:
             return True
-        if (self.since and row.at < self.since) or (self.until and row.at >= self.until):
-            return False
-        return named(row.device, self.words) if row.device else not self.words
+        return self.has_time(row) and (named(row.device, self.words) if row.device else not self.words)
+
+    def has_time(self, row: Row) -> bool:
+        return not ((self.since and row.at < self.since) or (self.until and row.at >= self.until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def _chosen(workspace: Workspace, rows: Sequence[Row], choice: Choice) -> tuple[
         words = " and ".join(choice.words) or "any device"
         raise UsageError(f"the record says nothing about {words}", "`crane-verify report list` shows what it holds")
     wanted = {row.sequence: row for row in rows if choice.has(row)}
+    wanted |= {row.sequence: row for row in _of_visits(workspace, rows, choice)}
     if all(row.kind in ALWAYS for row in wanted.values()):
         raise UsageError(f"the record says nothing about {' '.join(choice.scope)}", "choose another time: --since, --until")
     baselines = {row.sha256: row for row in rows if row.kind == BASELINE.word}
@@ -160,6 +162,22 @@ def _chosen(workspace: Workspace, rows: Sequence[Row], choice: Choice) -> tuple[
         if rests_on := baselines.get(report.baseline.sha256):
             wanted[rests_on.sequence] = rests_on
     return tuple(wanted[sequence] for sequence in sorted(wanted))
+
+
+def _of_visits(workspace: Workspace, rows: Sequence[Row], choice: Choice) -> Iterator[Row]:
+    """The visits to a chosen device, each whole where any of its entries is of the chosen time."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.kind == VISIT_OPENED.word:
+            devices = claimed(workspace.log.read(row.sequence), VISIT_OPENED).devices
+            if not choice.words or any(named(device, choice.words) for device in devices):
+                found[row.sha256] = [row]
+        elif row.kind in (VISIT_CLOSED.word, VISIT_APPROVED.word) and row.names in found:
+            found[row.names].append(row)
+            found[row.sha256] = found[row.names]
+    for visit in found.values():
+        if any(choice.has_time(row) for row in visit):
+            yield from visit
 
 
 @dataclass(frozen=True, slots=True)

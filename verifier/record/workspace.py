@@ -13,6 +13,7 @@ from verifier.errors import TrustError
 from verifier.model.device import DeviceName
 from verifier.record.baselines import Baselines
 from verifier.record.blobs import Blobs
+from verifier.record.drafts import Drafts
 from verifier.record.files import clear_partials
 from verifier.record.index import Index
 from verifier.record.lock import locked
@@ -66,6 +67,11 @@ class Workspace:
     def baselines(self) -> Baselines:
         return Baselines(self.root / "baselines", self.root / "proposed", self.log, self.index)
 
+    @property
+    def drafts(self) -> Drafts:
+        """What was read for visits that nobody has signed yet."""
+        return Drafts(self.root / "drafts/visits")
+
     def trusted(self) -> Trusted:
         """The policy in force, the root it hangs on, and their files.
 
@@ -115,7 +121,7 @@ class Workspace:
 
     def clear_partials(self) -> tuple[Path, ...]:
         """Remove what killed runs left half written, and nothing that is being written now. Gives what was removed."""
-        trees = [self.root / "baselines", self.root / "proposed"]
+        trees = [self.root / "baselines", self.root / "proposed", self.root / "drafts"]
         inner = (path for tree in trees for path in sorted(tree.rglob("*/")))
         folders = [self.root, self.trust, self.trust_folder.waiting, *trees, *inner]
         left = [path for folder in folders for path in clear_partials(folder)]
