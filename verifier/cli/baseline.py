@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from verifier.cli import desk
 from verifier.cli.approved_list import Wanted, approved_list_options, write_approved_list
 from verifier.cli.approving import approve_, print_changes, send_, take_, withdraw_
 from verifier.cli.output import SPAN, complain, json_option, print_json, tell, window_option
+from verifier.cli.restore_kit import restore_kit_
 from verifier.cli.showing import print_baseline, print_members
 from verifier.cli.spare import verify_spare_
 from verifier.cli.watching import watching
@@ -19,6 +21,7 @@ from verifier.errors import CraneVerifyError, UsageError
 from verifier.model.codec import to_json
 from verifier.procedures.approve import Proposal, proposal, signers_waiting
 from verifier.procedures.approved import approved
+from verifier.procedures.cohort import borne_out
 from verifier.procedures.enrol import Proposing, propose
 from verifier.record.files import write_whole
 
@@ -34,7 +37,7 @@ def command() -> None:
     """
 
 
-for _each in (approve_, send_, take_, withdraw_, verify_spare_):
+for _each in (approve_, send_, take_, withdraw_, restore_kit_, verify_spare_):
     command.add_command(_each)
 
 
@@ -48,10 +51,15 @@ for _each in (approve_, send_, take_, withdraw_, verify_spare_):
 @click.option(
     "--read-from", "source", metavar="DEVICE", default="", help="Read this device in its place: a bench unit, a sister crane."
 )
+@click.option(
+    "--from-cohort", "borne", is_flag=True, help="Only if it is what most of its sister devices are, which are read as well."
+)
 @window_option
 @json_option
 @click.pass_context
-def propose_(ctx: click.Context, /, words: tuple[str, ...], source: str, any_hour: bool, as_json: bool, **how: Any) -> int:
+def propose_(
+    ctx: click.Context, /, words: tuple[str, ...], source: str, borne: bool, any_hour: bool, as_json: bool, **how: Any
+) -> int:
     """Read devices and lay down proposals to be signed. Nothing is approved by this.
 
     A device that cannot be read is told, and stops no other.
@@ -62,13 +70,18 @@ def propose_(ctx: click.Context, /, words: tuple[str, ...], source: str, any_hou
       crane-verify baseline propose STS-01/drive --reason "update 2.11" --read-from bench/drive --staged-for 14d
     """
     proposing = Proposing(**how, read_from=desk.one_device(ctx, source) if source else None)
+    if source and borne:
+        raise UsageError("--from-cohort is for what was read of the device itself", "leave --read-from away")
     documents: list[object] = []
     failures: list[CraneVerifyError] = []
-    for device in desk.inventory(ctx).select(words):
+    inventory = desk.inventory(ctx)
+    for device in inventory.select(words):
         try:
             signed = signers_waiting(device, desk.collector(ctx))
             with watching() as progress:
-                proposed = propose(device, proposing, desk.collector(ctx, progress, any_hour))
+                collector = desk.collector(ctx, progress, any_hour)
+                sisters = partial(borne_out, device, inventory=inventory, collector=collector, at_once=16)
+                proposed = propose(device, proposing, collector, sisters) if borne else propose(device, proposing, collector)
         except CraneVerifyError as error:
             complain(str(error), error.hint)
             documents.append({"device": str(device.name), "failed": str(error), "hint": error.hint})

@@ -107,6 +107,11 @@ class Blobs:
             raise TrustError(f"{self._path(digest)} was altered: its content has another digest", "restore it from a copy")
         return data
 
+    def path(self, digest: str) -> Path | None:
+        """Where the content with this SHA-256 lies, to be hashed by whoever reads it; None: it is not kept here."""
+        path = self._path(digest) if _DIGEST.fullmatch(digest) else None
+        return path if path and path.is_file() else None
+
     def copy(self) -> BlobCopy:
         """A place for one content that comes piece by piece. Any number may grow side by side."""
         return BlobCopy(self._staging, self._path)

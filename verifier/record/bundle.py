@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -31,6 +32,18 @@ def write_bundle(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     Raises:
         RecordError: the folder is there and not empty, or the disk refused. Then nothing is left.
     """
+    with new_folder(folder) as staging:
+        for name, data in files:
+            write_in(staging, name, data)
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Gives the folder in which the new one grows; when the block ends well, it has its own name and survives a power cut.
+
+    Raises:
+        RecordError: as `write_bundle`.
+    """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise RecordError(f"{folder} is there already, and is no empty folder", "name a new one; nothing was overwritten")
     staging = folder.with_name(f".{folder.name}{PARTIAL}")
@@ -39,15 +52,19 @@ def write_bundle(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
-            for name, data in files:
-                path = staging / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
+            yield staging
             os.sync()  # at once: file by file it takes minutes on a stick
             staging.rename(folder)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         force_names(folder.parent)
+
+
+def write_in(staging: Path, name: str, data: bytes) -> None:
+    """A file of a folder that grows, by its path in it."""
+    path = staging / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def contents(folder: Path) -> Contents:
