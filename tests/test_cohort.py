@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fleet_fixtures import Port, cards, port_of
 from verifier.compare.cohort import Agreed, Cohort, NoMajority, NotSeen, Odd, Sister, cohort
 from verifier.compare.volatility import OWN_ITEM
 from verifier.errors import UsageError
+from verifier.model.baseline import Baseline
 from verifier.model.device import Device, DeviceName, ImageAddress, ModbusTcpAddress
 from verifier.model.inventory import Inventory
 from verifier.model.moving import Moving
@@ -31,7 +33,8 @@ from verifier.model.snapshot import (
     WordValue,
 )
 from verifier.model.words import FileType, Reason
-from verifier.procedures.cohort import compare_sisters, own_facts, sisters
+from verifier.procedures.cohort import borne_out, compare_sisters, own_facts, sisters
+from verifier.procedures.enrol import Proposing, propose
 from verifier.report.cohort import SHOWN, cohort_document, cohort_lines, exit_code
 
 
@@ -304,3 +307,41 @@ def test_what_may_be_a_devices_own() -> None:
     device = Device(name(1), ModbusTcpAddress("10.0.0.1"), "p", facts={"cohort": "x", "offset": "1.2"})
     assert own_facts(device) == {"offset": "1.2", "host": "10.0.0.1", "crane": "STS-01", "device": "plc"}
     assert own_facts(replace(device, address=ImageAddress("x"), facts={})) == {"crane": "STS-01", "device": "plc"}
+
+
+# A first baseline that its sisters bear out
+
+
+def proposed(port: Port, inventory: Inventory) -> Baseline:
+    first = inventory.devices[0]
+    seen = partial(borne_out, first, inventory=inventory, collector=port.collector, at_once=2)
+    return propose(first, Proposing("commissioning"), port.collector, seen).baseline
+
+
+def test_a_proposal_says_how_many_sisters_bear_it_out(port: Port) -> None:
+    named = with_cohort(port, "cards", "cards", "cards")
+    assert proposed(port, named).reason == "commissioning; as most of the 3 devices of the cohort cards are, in 41 members"
+    (port.card("STS-02") / "firmware/part-7.bin").write_bytes(b"implant")
+    assert proposed(port, named).snapshot.device.crane == "STS-01", "the odd one out is another one"
+
+
+def test_the_odd_one_out_proposes_nothing(port: Port) -> None:
+    named = with_cohort(port, "cards", "cards", "cards")
+    (port.card("STS-01") / "firmware/part-7.bin").write_bytes(b"implant")
+    (port.card("STS-01") / "firmware/part-8.bin").write_bytes(b"implant")
+    why = "not borne out by its sisters: firmware: /firmware/part-7.bin is not as on most, and 1 more"
+    with pytest.raises(UsageError, match=why):
+        proposed(port, named)
+    (port.card("STS-02") / "firmware/part-7.bin").write_bytes(b"another")
+    with pytest.raises(UsageError, match="not borne out"):
+        proposed(port, named)
+    assert port.workspace.baselines.proposed(named.devices[0].name) is None
+
+
+def test_without_sisters_that_can_be_read_nothing_is_borne_out(port: Port) -> None:
+    with pytest.raises(UsageError, match="is of no cohort"):
+        proposed(port, Inventory(port.devices))
+    for crane in ("STS-02", "STS-03"):
+        port.card(crane).rename(port.folder / f"{crane}.away")
+    with pytest.raises(UsageError, match="no sister was read in this, and 40 more"):
+        proposed(port, with_cohort(port, "cards", "cards", "cards"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -41,7 +42,7 @@ class Proposing:
 class Proposed:
     baseline: Baseline
     masks: tuple[ProposedMask, ...]
-    """What could be masked in the profile, where several captures were not the same. For an engineer to decide; none is in force."""
+    """What could be masked in the profile, where several captures were not the same. An engineer decides; none is in force."""
 
 
 def capture(device: Device, collector: Collector, record: Record | None = None, golden: bool = False) -> Snapshot:
@@ -49,8 +50,13 @@ def capture(device: Device, collector: Collector, record: Record | None = None, 
     return read(device, collector.profile(device), collector, record, golden)
 
 
-def propose(device: Device, proposing: Proposing, collector: Collector) -> Proposed:
+def propose(
+    device: Device, proposing: Proposing, collector: Collector, borne_out: Callable[[Snapshot], str] = lambda _: ""
+) -> Proposed:
     """Read a device, once or several times, and lay the proposal down to be signed.
+
+    `borne_out` looks at what is to be proposed and gives what speaks for it, which its signers read beside the reason; it raises
+    `UsageError` where it should not be proposed.
 
     Raises:
         UsageError: nothing at all could be read, so there is nothing to approve; or the other device it is to be read from is
@@ -65,6 +71,7 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Propo
     last = snapshots[-1]
     if not any(readings_of(last)):
         raise UsageError(f"{source.name}: nothing could be read, so there is nothing to approve", first_reason(last))
+    witness = borne_out(last)
     before = predecessor(device, collector)
     _can_be_staged(device, proposing, before)
     now = collector.now()
@@ -74,7 +81,7 @@ def propose(device: Device, proposing: Proposing, collector: Collector) -> Propo
         supersedes=before.accepted.sha256 if before.accepted else "",
         proposed=now,
         not_after=_after(now, proposing.valid_for),
-        reason=proposing.reason,
+        reason=f"{proposing.reason}; {witness}" if witness else proposing.reason,
         captures=len(snapshots),
         moved=moved(snapshots),
         staged_until=_after(now, proposing.staged_for),
