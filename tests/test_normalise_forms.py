@@ -111,9 +111,9 @@ PAD = st.sampled_from(["", " ", "\t", "  "])
 END = st.sampled_from(["\n", "\r\n", " \n", "\n\n"])
 
 
-def spelt(keys: dict[str, str], draw: st.DataObject, order: list[str]) -> str:
+def spelt(keys: dict[str, str], draw: st.DataObject, order: list[str], pads: st.SearchStrategy[str] = PAD) -> str:
     """The same keys, as somebody else might write them."""
-    return "".join(f"{key}{draw.draw(PAD)}={draw.draw(PAD)}{keys[key]}{draw.draw(END)}" for key in order)
+    return "".join(f"{key}{draw.draw(pads)}={draw.draw(pads)}{keys[key]}{draw.draw(END)}" for key in order)
 
 
 @given(KEYS, KEYS, st.data())
@@ -121,7 +121,9 @@ def test_keys_that_say_the_same_are_equal_and_others_never(
     one: dict[str, str], other: dict[str, str], draw: st.DataObject
 ) -> None:
     def normal(keys: dict[str, str]) -> bytes:
-        return key_value(spelt(keys, draw, draw.draw(st.permutations(sorted(keys)))).encode(), "=", [], no_comments=False).text
+        pads = draw.draw(st.sampled_from([st.just(""), st.sampled_from([" ", "\t", "  "])]))
+        text = spelt(keys, draw, draw.draw(st.permutations(sorted(keys))), pads)
+        return key_value(text.encode(), "=", [], no_comments=False).text
 
     assert normal(one) == normal(one)
     assert (normal(one) == normal(other)) == (one == other)
@@ -202,7 +204,7 @@ def test_xml_that_says_the_same_is_equal_and_other_never(one: Any, other: Any) -
 @pytest.mark.parametrize(
     ("form", "before", "after", "masked"),
     [
-        ("key-value", b"b = 17 \r\n\r\na=1\n# c\n", b"# c\na=1\nb=[not compared]\n", 1),
+        ("key-value", b"b = 17 \r\n\r\na =1\n# c\n", b"# c\na=1\nb=[not compared]\n", 1),
         ("key-value", "\ufeffä=é".encode(), "\ufeffä=é\n".encode(), 0),
         ("key-value", b"B=1\na=\nb=2", b"a=\nB=1\nb=[not compared]\n", 1),
         ("key-value no comments", b"# c\nserial number:  12:30\nb:", b"b: [not compared]\nserial number: 12:30\n", 2),
@@ -241,6 +243,8 @@ def test_a_mask_over_how_the_rest_is_read_hides_nothing() -> None:
     [
         ("key-value", b"a=1\na=2", "line 2 gives a key for the second time"),
         ("key-value", b"#!/bin/sh\na=1", "a script"),
+        ("key-value", b"a=1\nfirewall =yes", "line 2 differs from those before in blanks around ="),
+        ("key-value", b"a = 1\nb\t= 2\nfirewall=yes", "line 3 differs from those before in blanks around ="),
         ("key-value", b"iptables -A INPUT --dport=22", "line 1 is not a key, = and a value"),
         ("key-value", b"a=1\nb=$a", "line 2 may use another key, so that their order counts"),
         ("key-value", b"a=`id`", "may use another key"),

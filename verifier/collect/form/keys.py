@@ -5,7 +5,8 @@ the rule says so. Comments that are compared keep their order and their section.
 its like, since to some readers the two are one key.
 
 A file in which the order of lines could mean something is not of the form, and its bytes are compared: a key that stands twice,
-a line that may go on in the next, an indented line, a shell's variables, anything that is no key with a value.
+a line that may go on in the next, an indented line, a shell's variables, anything that is no key with a value. Nor is one of
+`key-value` in which some keys have blanks around `=` and others none: where a shell reads it, a blank takes a setting away.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from verifier.collect.form.form import MASKED, MOST, Normal, NotOfForm, decoded
 from verifier.model.place import in_section
 
 _SECTION = re.compile(r"\[([^\[\]\s](?:[^\[\]\r]*[^\[\]\s])?)\]")
+_SPACED = re.compile(r"[^=]*(?:[ \t]=|=[ \t])")
 _SHELL = re.compile(r"[$`]")
 _ODD = re.compile(r"""[\s"'`$\\&|<>(){};]""")
 """What no key of a file holds that could also be a shell's."""
@@ -95,6 +97,7 @@ def _sections(data: bytes, separator: str, *, with_sections: bool) -> tuple[str,
     name = ""
     comments: dict[str, list[str]] = {"": []}
     entries: dict[str, dict[str, str]] = {"": {}}
+    spaced: set[bool] = set()
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.removesuffix("\r").rstrip(" \t")
         if not line:
@@ -111,6 +114,9 @@ def _sections(data: bytes, separator: str, *, with_sections: bool) -> tuple[str,
             key, value = _entry(line, number, separator, blanks=with_sections or separator == ":")
             if not with_sections:
                 _no_shell(value, number)
+                spaced.add(bool(_SPACED.match(line)))
+            if separator == "=" and len(spaced) > 1:
+                raise NotOfForm(f"line {number} differs from those before in blanks around =, which to a shell is no key")
             if key in entries[name]:
                 raise NotOfForm(f"line {number} gives a key for the second time")
             entries[name][key] = value
