@@ -24,11 +24,12 @@ from verifier.procedures.due import LastCheck, due_at, is_stale, last_checks
 from verifier.procedures.findings import findings
 from verifier.procedures.history import History, judged_as
 from verifier.procedures.lost import lost
+from verifier.procedures.visits import Visit, open_visits
 from verifier.procedures.witnessing import is_watched, watched
 from verifier.record.row import Row
 from verifier.record.workspace import Workspace
 from verifier.report.phrase import phrase
-from verifier.report.status import DeviceStatus, FleetStatus, InForce, Standing
+from verifier.report.status import DeviceStatus, FleetStatus, InForce, OpenVisit, Standing
 from verifier.trust.baseline_rules import overlapping
 from verifier.trust.statement import BASELINE, REPORT, WITHDRAWAL
 from verifier.trust.verify import claimed
@@ -71,8 +72,14 @@ def status(inventory: Inventory, words: Sequence[str], collector: Collector) -> 
         (*(known.of(device) for device in devices), *map(known.of_lost, gone)),
         str(watched(workspace.log, collector.policy)) if is_watched(collector.policy) else "",
         collector.policy.expires,
+        tuple(_visit(each) for each in open_visits(workspace, history, names)),
         history.faults,
     )
+
+
+def _visit(of: Visit) -> OpenVisit:
+    opened = of.opened.value
+    return OpenVisit(of.name, opened.vendor, opened.devices, opened.at, opened.overdue_at)
 
 
 @dataclass(frozen=True, slots=True)

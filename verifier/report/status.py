@@ -68,6 +68,17 @@ class DeviceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenVisit:
+    """A visit that nobody has closed."""
+
+    name: str
+    vendor: str
+    devices: tuple[DeviceName, ...]
+    since: datetime
+    overdue_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FleetStatus:
     now: datetime
     devices: tuple[DeviceStatus, ...]
@@ -75,6 +86,7 @@ class FleetStatus:
     """How far the record is witnessed, in words; empty: nobody is asked to."""
     policy_expires: datetime | None
     """None: it does not run out."""
+    visits: tuple[OpenVisit, ...] = ()
     wrong: tuple[str, ...] = ()
     """What speaks against the record, in words."""
 
@@ -124,6 +136,17 @@ def status_document(status: FleetStatus) -> dict[str, Any]:
         "devices": [_device_document(each, status.now) for each in gravest_first(status)],
         "sums": dict(Counter(each.standing.value for each in status.devices)),
         "overdue": sum(overdue(each, status.now) is not None for each in status.devices),
+        "open_visits": [
+            {
+                "visit": each.name,
+                "vendor": each.vendor,
+                "devices": [str(device) for device in each.devices],
+                "since": time_text(each.since),
+                "overdue_at": time_text(each.overdue_at),
+                "overdue": status.now > each.overdue_at,
+            }
+            for each in status.visits
+        ],
         "witnessed": status.witnessed,
         "policy_expires": _time(status.policy_expires),
         "wrong": list(status.wrong),
@@ -205,11 +228,26 @@ def _below(status: FleetStatus) -> Iterator[Line]:
     yield Line(sums(status), Style.TITLE)
     if any(each.standing is Standing.DRIFT for each in status.devices):
         yield Line(NOT_SOONER, Style.FAINT)
+    yield from (_visit(each, status.now) for each in status.visits)
     if status.witnessed:
         yield Line(status.witnessed)
     if status.policy_expires:
         yield _policy(status.policy_expires, status.now)
     yield from (Line(f"RECORD  {wrong}", Style.BAD) for wrong in status.wrong)
+
+
+def _visit(of: OpenVisit, now: datetime) -> Line:
+    late = now > of.overdue_at
+    until = (
+        f"overdue {span(now - of.overdue_at)}: crane-verify visit close {of.name}"
+        if late
+        else f"for {span(of.overdue_at - now)} more"
+    )
+    names = ", ".join(map(str, of.devices))
+    return Line(
+        f"visit {of.name} of {of.vendor} is open since {span(now - of.since)}, {until}; {names}",
+        Style.BAD if late else Style.DOUBT,
+    )
 
 
 def _policy(expires: datetime, now: datetime) -> Line:
