@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundle_fixtures import Handed, Port, busy_port, handed
+from tests.card_port import founded
 from tests.servers import node
 from tests.trust_fixtures import COLLECTOR
 from verifier.trust.log.checkpoint import Checkpoint, sign_checkpoint
@@ -159,6 +160,20 @@ def test_a_bundle_without_roots_and_without_anybody_outside(tmp_path: Path, stam
     assert ("No witness cosigned" in text, "No time authority stamped" in text) == (not stamped, not stamped)
     flip(tmp_path / "evidence/keys/owners.txt", 10)
     assert not outcomes(tmp_path / "evidence")[0]
+
+
+def test_a_policy_with_an_ml_dsa_key_can_be_checked_with_an_openssl_that_cannot_read_it(tmp_path: Path) -> None:
+    port, key = founded(tmp_path / "port"), tmp_path / "pq.key"
+    port.succeeds("trust", "key", str(key), "--algorithm", "ml-dsa-65", "--no-passphrase")
+    port.succeeds("trust", "add", f"{key}.pub", "--name", "A. Engineer", "--role", "engineer")
+    port.succeeds("check", "STS-01/card")
+    port.succeeds("log", "bundle", str(tmp_path / "evidence"))
+    evidence = tmp_path / "evidence"
+    assert " ml-dsa-65 " in (evidence / "keys/owners.txt").read_text()
+    assert outcomes(evidence, {0, 1, 2, 3}) == [True] * 4
+    pem = key_of(evidence, "collector")
+    pem.write_text(f"a line above it\n{pem.read_text()}")
+    assert outcomes(evidence, {0}) == [False]
 
 
 def key_of(evidence: Path, owner: str) -> Path:

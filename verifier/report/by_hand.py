@@ -121,7 +121,9 @@ for policy in trust/*.targets.json; do
   signed_by "trust/$root.root.json" targets "$policy"
 done
 while read -r id algorithm roles owner; do
-  test "$(openssl pkey -pubin -in "keys/$id.pem" -outform DER | sha256sum)" = "$id  -"
+  # not by openssl, which before 3.5 cannot read ML-DSA; with any other line in the file, base64 fails
+  sed -e '1s/^-----BEGIN PUBLIC KEY-----$//' -e '$s/^-----END PUBLIC KEY-----$//' "keys/$id.pem" | base64 -d >"$dir/der"
+  test "$(sha256sum <"$dir/der")" = "$id  -"
   jq -er --arg id "$id" '.signed["x-crane-verify-keys"][] | select(.key == $id) | .owner' trust/*.targets.json |
     grep -xF "$owner" >"$dir/said"
 done <keys/owners.txt
@@ -143,8 +145,9 @@ somebody you know. This shows only that the files in `keys/` are the keys that s
 bash -euo pipefail <<'CHECK'
 @BEGIN@
 while read -r id algorithm roles owner; do
-  test "$(openssl pkey -pubin -in "keys/$id.pem" -outform DER | sha256sum)" = "$id  -"
-  openssl pkey -pubin -in "keys/$id.pem" -outform DER | base64 -w 0 >"$dir/spki"
+  sed -e '1s/^-----BEGIN PUBLIC KEY-----$//' -e '$s/^-----END PUBLIC KEY-----$//' "keys/$id.pem" | base64 -d >"$dir/der"
+  test "$(sha256sum <"$dir/der")" = "$id  -"
+  base64 -w 0 <"$dir/der" >"$dir/spki"
   jq -er --rawfile spki "$dir/spki" '.keys[] | select(.public.spki == $spki) | .owner' trust/policy.json |
     grep -xF "$owner" >"$dir/said"
 done <keys/owners.txt
