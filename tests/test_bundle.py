@@ -502,3 +502,13 @@ def test_any_flipped_bit_is_refused_or_changes_nothing_that_is_claimed(
         assert claims(given_out.bundle) in (None, all_claims)
     finally:
         path.write_bytes(before)
+
+
+@pytest.mark.parametrize("path", ["trust/1.root.json", "log/checkpoint"])
+def test_an_auditor_is_not_told_to_mend_the_ports_policy(bundle: Path, capsys: pytest.CaptureFixture[str], path: str) -> None:
+    found = bundle / path
+    found.write_bytes(found.read_bytes().replace(b"a", b"b"))
+    code, words = said(capsys, "report", "verify", str(bundle))
+    assert code == 5
+    assert "the bundle does not hold" in words
+    assert "ask the port for another" in words

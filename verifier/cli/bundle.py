@@ -20,7 +20,7 @@ from verifier.model.policy_record import PolicyRecord
 from verifier.model.report import Report
 from verifier.model.withdrawal import Withdrawal
 from verifier.procedures.bundle import SIGN, Choice, write_evidence
-from verifier.procedures.examination import Examination, examine
+from verifier.procedures.examination import ASK_FOR_ANOTHER, Examination, examine
 from verifier.procedures.history import Judged
 from verifier.trust.log.sighting import COSIGNATURE, Sighting
 
@@ -54,7 +54,10 @@ def command(ctx: click.Context, folder: Path, words: tuple[str, ...], since: dat
     tell(f"{folder}: {', '.join(numbered(count, kind) for kind, count in made.kinds)}, out of {made.entries} entries")
     if made.waiting:
         tell(f"{made.waiting} newer ones are left out, since no checkpoint covers them yet: {SIGN}", fg="yellow")
-    tell(f"the auditor runs: crane-verify report verify {folder.name}; README.md in it says how to check it by hand")
+    known = " --root FINGERPRINT" if space.trusted().fingerprint else ""
+    tell(f"the auditor runs: crane-verify report verify {folder.name}{known}; README.md in it says how to check it by hand")
+    if known:
+        tell("the fingerprint they hear from you by another way: `crane-verify trust show` prints it")
 
 
 def verify_bundle(folder: Path, root: str | None, as_json: bool) -> None:
@@ -71,7 +74,7 @@ def verify_bundle(folder: Path, root: str | None, as_json: bool) -> None:
         more = f"\n  and {len(found.findings) - SHOWN} more: --json lists them" if len(found.findings) > SHOWN else ""
         raise TrustError(
             f"the bundle does not hold, and nothing in it is proven:\n  {listed}{more}",
-            "keep it as it is, and ask the port for another; if that is wrong in the same place, ask why",
+            ASK_FOR_ANOTHER,
         )
     if not as_json:
         _print(folder, found)

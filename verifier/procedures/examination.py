@@ -36,6 +36,7 @@ from verifier.trust.policy import WITNESS
 from verifier.trust.statement import BASELINE, KINDS, POLICY, WITHDRAWAL
 
 README = "README.md"
+ASK_FOR_ANOTHER = "keep it as it is, and ask the port for another; if that is wrong in the same place, ask why"
 _ENTRY = re.compile(r"log/entries/\d{3}/\d{3}/(\d{9})\.json")
 _PROOF = re.compile(r"proofs/(0|[1-9]\d{0,8})\.tlog-proof")
 _KEPT = re.compile(r"log/witnessed/(\d{12})/([^/]+)")
@@ -83,11 +84,17 @@ def examine(folder: Path, root: str | None = None) -> Examination:
             f"the bundle holds what is no plain file: {', '.join(there.others[:5])}", "nothing was read; ask for it anew"
         )
     workspace = Workspace(folder)
-    trusted = workspace.trusted()
+    try:
+        trusted = workspace.trusted()
+    except TrustError as error:
+        raise TrustError(f"the bundle does not hold, and nothing in it is proven: {error}", ASK_FOR_ANOTHER) from error
     compared = _compared(trusted.fingerprint, root)
     log = workspace.log
     history = read_history(log, trusted, policy_entries(log, trusted.policy.log_keys()))
-    checkpoint = log.tree.checkpoint(history.everybody.log_keys())
+    try:
+        checkpoint = log.tree.checkpoint(history.everybody.log_keys())
+    except TrustError as error:
+        raise TrustError(f"the bundle does not hold, and nothing in it is proven: {error}", ASK_FOR_ANOTHER) from error
     if checkpoint is None:
         raise TrustError("the bundle has no checkpoint, so nothing in it can be proven", "ask for it anew")
     return _Examining(folder, workspace, history, checkpoint, there).all(compared)
