@@ -192,7 +192,7 @@ def test_two_copies_signed_apart_come_together_in_any_order(
         outs = [port.succeeds("baseline", "take", *names, names[0]).out]
     else:
         outs = [port.succeeds("baseline", "take", name).out for name in names]
-        assert "signed; still needed: " in outs[0]
+        assert "taken, not in force yet; still needed: " in outs[0]
     assert "in force, entry " in outs[-1]
     assert port.types("check", "STS-01").code == 0
 

@@ -161,6 +161,42 @@ def test_a_stranger_withdraws_nothing(port: Port) -> None:
     assert port.types("check", "STS-01").code == 0
 
 
+def test_a_key_that_ended_is_told_so_before_it_signs_for_nothing(port: Port) -> None:
+    port.approve()
+    port.succeeds("trust", "add", f"{port.key('stranger')}.pub", "--name", "B. Engineer", "--role", "engineer")
+    port.succeeds("trust", "revoke", "B. Engineer")
+    port.clock.passes(minutes=1)
+    port.succeeds("baseline", "propose", "STS-01/card", "--reason", REASON)
+    asked = (("baseline", "approve", "STS-01/card"), ("baseline", "withdraw", "STS-01/card", "--reason", REASON))
+    for words in asked:
+        typed = port.types(*words, "--yes", "--key", port.key("stranger"))
+        assert typed.code == 2
+        assert "so your signature would not count" in typed.err
+    assert "signed by nobody" in port.types("baseline", "show", "STS-01/card", "--proposed").out
+
+
+def test_after_a_theft_nobody_is_sent_for_a_copy_of_the_record(port: Port) -> None:
+    port.succeeds("trust", "add", f"{port.key('stranger')}.pub", "--name", "B. Engineer", "--role", "engineer")
+    port.succeeds("baseline", "propose", "STS-01/card", "--reason", REASON)
+    port.succeeds("baseline", "approve", "STS-01/card", "--yes", "--key", port.key("stranger"))
+    port.succeeds("trust", "revoke", "B. Engineer", "--compromised-since", port.clock().strftime("%Y-%m-%dT%H:%M:%S"))
+    typed = port.types("log", "verify")
+    assert typed.code == 5
+    assert "counts as stolen" in typed.err
+    assert "no copy mends it" in typed.err
+    (entry,) = (file for file in (port.root / "log/entries").rglob("*.json") if file.stem.endswith("0"))
+    entry.write_bytes(b"{}")
+    assert "restore from a copy" in port.types("log", "verify").err
+
+
+def test_where_nobody_is_there_to_answer_it_says_so(port: Port) -> None:
+    port.approve()
+    typed = port.types("baseline", "withdraw", "STS-01/card", "--reason", REASON, answers="")
+    assert typed.code == 2
+    assert "nobody is at the terminal to answer" in typed.err
+    assert "--yes" in typed.err
+
+
 def test_where_the_policy_does_not_say_who_may_withdraw_the_hint_says_how_to_say_it(port: Port) -> None:
     port.approve()
     collector = port.collector

@@ -96,7 +96,7 @@ def take_(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """
     for device, outcome in take([(path.name, _read(path)) for path in files], desk.collector(ctx)):
         tell(f"{device}", bold=True)
-        _tell(outcome)
+        _tell(outcome, "taken, not in force yet")
 
 
 @click.command("withdraw")
@@ -191,12 +191,12 @@ def _print_withdrawal(seen: Withdrawing) -> None:
     tell("no check compares with it any more, and every check is untrusted until another one is approved", fg="yellow")
 
 
-def _tell(outcome: InForce | Waiting) -> None:
+def _tell(outcome: InForce | Waiting, done: str = "signed") -> None:
     match outcome:
         case InForce(baseline, entry):
             tell(f"in force, entry {entry} of the record, signed by {', '.join(baseline.signer_names)}\n", fg="green")
         case Waiting(approvals):
-            tell(f"signed; still needed: {_needed(approvals)}\n", fg="yellow")
+            tell(f"{done}; still needed: {_needed(approvals)}\n", fg="yellow")
 
 
 def _needed(approvals: Approvals) -> str:

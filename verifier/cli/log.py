@@ -17,6 +17,11 @@ from verifier.record.files import write_whole
 from verifier.trust.log.note import LARGEST
 
 SILENCES_SHOWN = 3
+RESTORE = "keep this folder as it is, and restore from a copy"
+NO_COPY = (
+    "nothing was altered, and no copy mends it: a revoked key signed this, and nobody outside had seen it before the theft;"
+    " what is to count again is signed anew: crane-verify baseline propose DEVICE --reason ..."
+)
 
 
 @click.group()
@@ -76,9 +81,13 @@ def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_js
         if audit.elsewhere:
             click.echo(f"note: {audit.elsewhere} reports name a baseline that is not in the record before them")
     if audit.findings:
-        raise TrustError(
-            "the record does not hold:\n  " + "\n  ".join(audit.findings), "keep this folder as it is, and restore from a copy"
-        )
+        listed = "\n  ".join(audit.findings)
+        raise TrustError(f"the record does not hold:\n  {listed}", NO_COPY if all(map(_is_theft, audit.findings)) else RESTORE)
+
+
+def _is_theft(finding: str) -> bool:
+    """Whether an entry is as it was written, and does not count any more: a key it rests on was revoked as stolen."""
+    return "counts as stolen" in finding
 
 
 @command.command()

@@ -108,7 +108,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = cli.main(args=list(arguments) if arguments is not None else None, prog_name="crane-verify", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as error:
+        if isinstance(error.__context__, EOFError):
+            complain("nobody is at the terminal to answer", "run it by hand; --yes says that you have read it already")
+            return 2
         complain("stopped by you", "nothing half done is left behind: what was recorded before stays recorded")
         return 1
     except click.exceptions.NoArgsIsHelpError as error:

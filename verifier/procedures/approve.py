@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from verifier.compare.drifts import compare
 from verifier.errors import TrustError, UsageError
@@ -92,23 +93,26 @@ def approve(device: Device, seen: Proposal, signer: Signer, collector: Collector
         UsageError: the policy does not know this key.
         TrustError: the proposal changed meanwhile, does not follow on the newest baseline, or this key has signed it.
     """
-    known(signer, collector.policy)
+    known(signer, collector.policy, collector.now())
     # signed before the lock is taken: a person may be asked to touch a token
     signed = add_signature(seen.envelope, signer) if seen.approvals.missing else seen.envelope
     with collector.workspace.baselines.alone(device.name):
         return put(device.name, merged((_still(device, seen, collector), signed)), collector)
 
 
-def known(signer: Signer, policy: Policy) -> None:
-    """Whether the policy knows this key.
+def known(signer: Signer, policy: Policy, at: datetime) -> None:
+    """Whether a signature by this key could count now.
 
     Raises:
-        UsageError: it does not.
+        UsageError: the policy does not know it, or it has ended.
     """
     if not policy.owner(signer.key_id):
         raise UsageError(
             "the policy does not know this key", f"add its owner with `crane-verify trust add`: {signer.public.fingerprint}"
         )
+    for key in policy.keys:
+        if key.public.key_id == signer.key_id and (why := key.refusal(at, None)):
+            raise UsageError(f"{why}, so your signature would not count", "sign with your new key: --key")
 
 
 def put(device: DeviceName, envelope: bytes, collector: Collector) -> InForce | Waiting:

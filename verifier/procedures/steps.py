@@ -44,7 +44,7 @@ def signed_step(
         TrustError: a signature by it is not what the policy asks for, or the step gives no reason, or no ticket where it must.
     """
     may_be_taken(collector)
-    known(signer, collector.policy)
+    known(signer, collector.policy, collector.now())
     step = FindingStep(
         finding.device,
         finding.item,

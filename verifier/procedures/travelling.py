@@ -101,7 +101,7 @@ def countersigned(carried: Carried, signer: Signer, at: datetime) -> tuple[bytes
         UsageError: the policy does not know this key, or no signature is needed any more.
         TrustError: this key has signed it.
     """
-    known(signer, carried.trusted.policy)
+    known(signer, carried.trusted.policy, at)
     if not carried.seen.approvals.missing:
         raise UsageError("it has all the signatures it needs", "bring it back: crane-verify baseline take FILE")
     envelope = add_signature(carried.seen.envelope, signer)

@@ -90,7 +90,7 @@ def withdraw(device: Device, seen: Withdrawing, signer: Signer, collector: Colle
         UsageError: the policy does not know this key, or another withdrawal waits by now.
         TrustError: this key has signed it.
     """
-    known(signer, collector.policy)
+    known(signer, collector.policy, collector.now())
     # one that has all its signatures, because it was killed just before the end, is recorded as it is
     signed = add_signature(seen.envelope, signer) if seen.approvals.missing else seen.envelope
     kept = collector.workspace.baselines.withdrawals
