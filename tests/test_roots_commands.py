@@ -178,6 +178,14 @@ def test_a_stolen_key_is_revoked_once_its_successor_is_there(engineer: At) -> No
     assert len(engineer.space.policy().log_keys()) == 1
 
 
+def test_a_theft_that_is_still_to_come_is_a_slip_of_the_pen(engineer: At) -> None:
+    key = engineer.public("officer")
+    engineer.succeeds("trust", "add", key, *OFFICER_IS, "security-officer")
+    before = engineer.space.trusted()
+    engineer.refused("is still to come", "trust", "revoke", "O. Officer", "--compromised-since", "2099-01-01")
+    assert engineer.space.trusted() == before
+
+
 def test_a_signature_of_a_second_algorithm_can_be_demanded(engineer: At, tmp_path: Path) -> None:
     (tmp_path / "pq.pem").write_text(PQ.public.pem)
     engineer.refused("lacks engineer", "trust", "quorum", "baseline", "engineer=1", "--also", "ml-dsa-65")

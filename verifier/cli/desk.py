@@ -191,7 +191,8 @@ def ask(words: str) -> str:
     """
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{words}: nobody is at the terminal to answer", "run it by hand, or use a reference such as env:NAME or file:PATH"
+            f"{words}: nobody is at the terminal to answer",
+            "run it by hand, or say where it is: env:NAME or file:PATH in the inventory, pin-source=file:/PATH in a pkcs11: URI",
         )
     return str(click.prompt(words, hide_input=True, default="", show_default=False, err=True))
 

@@ -36,7 +36,8 @@ def command(ctx: click.Context, folder: Path, name: str, no_passphrase: bool) ->
     if space.inventory.exists():
         hint = "nothing was changed; choose another folder"
         if not space.trust_folder.files():
-            hint = 'nothing was changed; what it lacks is a key: crane-verify trust init --name "Your Name"'
+            there = "" if space.root == Path.cwd() else f" -w {folder}"
+            hint = f'nothing was changed; what it lacks is a key: crane-verify{there} trust init --name "Your Name"'
         raise UsageError(f"{space.inventory} is there already", hint)
     write_new(space.inventory, example_inventory().encode())
     for path, text in ((space.root / ".gitignore", NOT_KEPT), (space.profiles / "README", OWN_PROFILES)):

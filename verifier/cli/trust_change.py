@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from verifier.cli import desk
-from verifier.cli.output import MOMENT, SPAN, tell
+from verifier.cli.output import MOMENT, SPAN, local, tell
 from verifier.cli.trust_sign import tell_outcome
 from verifier.errors import TrustError, UsageError
 from verifier.procedures.trusting import change, to_change
@@ -67,6 +67,8 @@ def add(ctx: click.Context, public: Path, name: str, role: str, valid_until: dat
 def quorum(ctx: click.Context, statement: str, seats: tuple[str, ...], also: tuple[str, ...], key: str) -> None:
     """Say how many of which role a statement needs; `policy` is a change of this policy, `checkpoint` what a witness signs.
 
+    Baselines in force that have not what is needed now are not trusted from then on: propose and approve them anew.
+
     \b
     Example:
       crane-verify trust quorum baseline engineer=1 security-officer=1
@@ -109,6 +111,11 @@ def revoke(ctx: click.Context, named: str, compromised_since: datetime | None, k
       crane-verify trust revoke SHA256:... --compromised-since 2026-11-20T14:00
     """
     now = desk.now()
+    if compromised_since and compromised_since > now:
+        raise UsageError(
+            f"{local(compromised_since)} is still to come",
+            "say when it was stolen, in UTC: no signature counts that nobody outside saw before then",
+        )
     _changed(ctx, lambda before: revoked(before, named, now, compromised_since), key)
 
 

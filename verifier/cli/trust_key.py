@@ -43,6 +43,7 @@ def key(file: Path, algorithm: str, no_passphrase: bool) -> None:
     write_new(public_file.absolute(), public.published.encode())
     tell(f"{file}: your key; it never leaves you, and there is no other copy")
     tell(f"{public_file}: its public half, {public.fingerprint}")
-    tell(f'next: crane-verify trust add {public_file} --name "Your Name" --role engineer')
+    add = f'crane-verify trust add {public_file} --name "Your Name" --role engineer'
+    tell(f"next, in the workspace, by somebody of role root: {add}")
     if public.algorithm.only_beside_another:
         tell(f"a signature by {algorithm} counts only beside one by another key of yours")

@@ -28,7 +28,8 @@ from verifier.trust.roots.draft import Draft
 def sign(ctx: click.Context, place: Path | None, key: str, yes: bool) -> None:
     """Sign the change of the policy that waits: here, or in PLACE, a folder or file that somebody brought.
 
-    Shows what changes first. Your signature goes into PLACE as well, so that it can be carried back or on.
+    Shows what changes first. Your signature goes into PLACE as well, so that it can be carried back or on. Elsewhere it needs a
+    copy of the workspace, whose policy it follows on; what comes back is named here in the same way.
 
     \b
     Example:
@@ -58,7 +59,8 @@ def tell_outcome(outcome: InForce | Waiting, space: Workspace, place: Path | Non
         case Waiting(draft):
             tell(f"signed by {', '.join(draft.signed)}; still needed: {still_needed(draft)}", fg="yellow")
             folder = place or space.trust_folder.waiting
-            tell(f"they read and sign it here with `crane-verify trust sign`, or take {folder} with them and name it there")
+            tell("they read and sign it here: crane-verify trust sign")
+            tell(f"or take {folder} to a copy of this workspace, sign it there by its name, and name it here when it is back")
 
 
 def still_needed(draft: Draft) -> str:
