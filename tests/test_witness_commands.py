@@ -221,12 +221,12 @@ def test_in_any_order_and_what_is_refused_stops_nothing(port: Desk, tsa: Authori
     port.succeeds("log", "checkpoint", "--for", "Class Society", "--output", str(request))
     witnessed(port, request)
     junk.write_bytes(b"\x30junk")
-    typed = port.types("log", "take", str(port.folder / "b.cosigned"), str(junk), str(request), str(response))
+    typed = port.types("log", "take", str(port.folder / "b.cosigned"), str(junk), str(request), str(query), str(response))
     assert typed.code == 5
     assert "cosigned by Class Society" in typed.out
     assert "time-stamped by Example TSA" in typed.out
     assert "not the response of a time authority" in typed.err
-    assert "this is a request" in typed.err
+    assert typed.err.count("this is a request, not what came back") == 2
 
 
 def test_strangers_are_refused(port: Desk, tsa: Authority) -> None:

@@ -61,6 +61,9 @@ def checkpoint(
         return
     write_whole(output.resolve(), data)
     tell(f"{output}: {told}")
+    if witness and asked.old == 0:
+        told = f"ssh-keygen -y -f {desk.collector_key()} > collector.pub"
+        tell(f"the first time they need this log's key too, by another way than this file: {told}")
     if witness or time_request:
         click.echo("then take in what comes back: crane-verify log take FILE")
 

@@ -22,6 +22,8 @@ from verifier.trust.log.timestamp import digest_of, signer_number, time_request
 from verifier.trust.policy import WITNESS, Policy
 
 DER_SEQUENCE = b"\x30"
+REQUEST_VERSION = b"\x02\x01\x01"
+"""What a request to a time authority begins with, after its length: version 1. An answer begins with a status."""
 KEEP_IT = "keep this file: beside the log as it is today, it shows that the history was rewritten"
 
 
@@ -74,6 +76,8 @@ def take(workspace: Workspace, policy: Policy, data: bytes) -> tuple[Taken, ...]
     if data.startswith(b"old "):
         raise TrustError("this is a request, not what came back", "take in what the witness gave for it: NAME.cosigned")
     if data.startswith(DER_SEQUENCE):
+        if data[2:5] == REQUEST_VERSION:
+            raise TrustError("this is a request, not what came back", "send it to the time authority; its answer is taken in")
         return (_take_stamp(workspace.log, policy, data),)
     return _take_cosigned(workspace.log, policy, data)
 
