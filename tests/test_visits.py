@@ -11,7 +11,8 @@ import pytest
 
 from tests.approval_port import ONE, TWO, Port, port
 from tests.visit_port import WHO, installs, killed, opens, package, recorded, refused
-from verifier.cli import desk
+from verifier.cli import desk, visiting
+from verifier.errors import TrustError
 from verifier.model.visit import Outcome
 from verifier.procedures.audit import past
 from verifier.procedures.visit import Order, close_visit, closing, open_visit, opening
@@ -176,6 +177,33 @@ def test_a_visit_that_is_forgotten_is_overdue(begun: Port) -> None:
     assert open_visits(port.workspace, history, (TWO,)) == ()
     port.succeeds("visit", "close", "1", "--yes")
     assert open_visits(port.workspace, past(port.workspace, port.workspace.trusted())) == ()
+
+
+def test_a_check_and_the_status_say_that_a_visit_is_open(begun: Port) -> None:
+    port = begun
+    installs(port)
+    for command in (("check", "STS-01"), ("status", "STS-01")):
+        typed = port.types(*command)
+        assert typed.code == 3
+        assert "visit V-2026-0001 is open since 2026-11-22 06:00 UTC: Drives Ltd, WO-17\n" in typed.out
+        assert "V-2026" not in port.types(command[0], "STS-02").out
+    port.clock.passes(hours=10)
+    assert "OVERDUE by 2 hours: crane-verify visit close V-2026-0001" in port.types("check", "STS-01").out
+    document = json.loads(port.types("check", "STS-01", "--json").out)
+    assert document[-1]["visit_open"] == "V-2026-0001"
+    assert document[-1]["overdue"] is True
+    assert json.loads(port.types("status", "--json").out)["open_visits"] == [document[-1]]
+    port.succeeds("visit", "close", "1", "--yes")
+    assert "is open" not in port.types("status").out
+
+
+def test_a_check_stands_where_nobody_can_tell_of_visits(begun: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise TrustError("the log has lost its end", "restore it")
+
+    monkeypatch.setattr(visiting, "open_visits", broken)
+    typed = begun.succeeds("check", "STS-01")
+    assert "whether a visit is open cannot be told" in typed.err
 
 
 def test_only_one_visit_to_a_device_is_open_at_a_time(begun: Port) -> None:

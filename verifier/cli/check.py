@@ -11,6 +11,7 @@ from verifier.cli import desk
 from verifier.cli.evidence import reach_document
 from verifier.cli.lives import Lives
 from verifier.cli.output import VERDICT_STYLE, json_option, print_json, say, tell, window_option
+from verifier.cli.visiting import documents, tell_open, visits_open
 from verifier.cli.watching import watching
 from verifier.compare.verdict import exit_code
 from verifier.errors import RecordError, UsageError
@@ -69,12 +70,14 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
         raise unheard
     gone = lost(inventory, words, space)
     witnessed = _witnessed(space, desk.policy(ctx))
+    visiting = visits_open(space, [device.name for device in chosen])
     if as_json:
         print_json(
             [
                 *(_document(outcome, lives) for outcome in outcomes),
                 *map(_lost_document, gone),
                 *map(_witnessed_document, witnessed),
+                *documents(visiting),
             ]
         )
     else:
@@ -84,6 +87,7 @@ def command(ctx: click.Context, words: tuple[str, ...], only_due: bool, at_once:
             _print_lost(each)
         for seen in witnessed:
             _print_witnessed(seen)
+        tell_open(visiting)
     return code(outcomes, gone)
 
 
