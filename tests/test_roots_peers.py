@@ -18,6 +18,7 @@ from tests.servers import node
 from tests.signers import P256, PQ
 from tests.trust_fixtures import ENGINEER, OFFICER, SECOND_ENGINEER, STRANGER, sealed_baseline
 from verifier.trust.policy import TrustedKey
+from verifier.trust.quorum import Seat
 from verifier.trust.roots import Trusted
 from verifier.trust.roots.form import file_text, signed_bytes
 from verifier.trust.signers.file import FileSigner
@@ -84,7 +85,7 @@ def test_tuf_js_walks_the_chain_and_reads_the_delegations(npm: None, tmp_path: P
             "engineer": {
                 "keys": sorted([ENGINEER.key_id, PQ.key_id]),
                 "threshold": 1,
-                "paths": ["baseline/*", "withdrawal/*", "finding/*"],
+                "paths": [f"{each}/*" for each in sorted(q.statement for q in ONE.quorums if q.seats == (Seat("engineer", 1),))],
             },
             "collector": {"keys": [key.public.key_id for key in ONE.holders("collector")], "threshold": 1, "paths": ["report/*"]},
         },
