@@ -106,7 +106,7 @@ def test_a_key_is_revoked_by_its_fingerprint_its_id_or_its_owner() -> None:
 
 def test_what_would_leave_nobody_to_sign_is_refused_with_the_way_out() -> None:
     with pytest.raises(
-        TrustError, match="after this nobody could sign a baseline or a withdrawal or a finding or .*a change of the policy"
+        TrustError, match=r"after this nobody could sign a baseline or a withdrawal or a finding or .*a change of the policy"
     ) as caught:
         revoked(ONE, "A. Engineer", NOW)
     assert "add the successor first" in caught.value.hint
