@@ -187,7 +187,7 @@ def close_visit(seen: Closing, signer: Signer, countersigners: Sequence[Signer],
 def _signed(kind: StatementKind[T], value: T, signers: Sequence[Signer], at: datetime, collector: Collector) -> Verified[T]:
     # signed before the log is taken: a person may be asked to touch a token
     for each in signers:
-        known(each, collector.policy)
+        known(each, collector.policy, collector.now())
     try:
         return verify(seal(written(kind, value), PAYLOAD_TYPE, signers), kind, collector.policy, at)
     except TrustError as error:

@@ -104,7 +104,7 @@ def approve_visit(seen: Approving, signer: Signer, collector: Collector) -> Appr
         TrustError: a signature by it is not what the policy asks for. Then nothing was laid down.
         RecordError: the disk refused.
     """
-    known(signer, collector.policy)
+    known(signer, collector.policy, collector.now())
     value = VisitApproved(
         seen.closed.verified.sha256,
         tuple(each.id for each in seen.accepted),
