@@ -164,12 +164,17 @@ def test_a_bundle_without_roots_and_without_anybody_outside(tmp_path: Path, stam
 
 def test_a_policy_with_an_ml_dsa_key_can_be_checked_with_an_openssl_that_cannot_read_it(tmp_path: Path) -> None:
     port, key = founded(tmp_path / "port"), tmp_path / "pq.key"
+    for _ in range(8):
+        port.succeeds("trust", "renew")
+    port.succeeds("check", "STS-01/card")
     port.succeeds("trust", "key", str(key), "--algorithm", "ml-dsa-65", "--no-passphrase")
     port.succeeds("trust", "add", f"{key}.pub", "--name", "A. Engineer", "--role", "engineer")
     port.succeeds("check", "STS-01/card")
     port.succeeds("log", "bundle", str(tmp_path / "evidence"))
     evidence = tmp_path / "evidence"
     assert " ml-dsa-65 " in (evidence / "keys/owners.txt").read_text()
+    # as the shell sorts them, the newest policy is not the last one
+    assert {"10.targets.json", "9.targets.json"} <= {path.name for path in (evidence / "trust").iterdir()}
     assert outcomes(evidence, {0, 1, 2, 3}) == [True] * 4
     pem = key_of(evidence, "collector")
     pem.write_text(f"a line above it\n{pem.read_text()}")

@@ -124,7 +124,8 @@ while read -r id algorithm roles owner; do
   # not by openssl, which before 3.5 cannot read ML-DSA; with any other line in the file, base64 fails
   sed -e '1s/^-----BEGIN PUBLIC KEY-----$//' -e '$s/^-----END PUBLIC KEY-----$//' "keys/$id.pem" | base64 -d >"$dir/der"
   test "$(sha256sum <"$dir/der")" = "$id  -"
-  jq -er --arg id "$id" '.signed["x-crane-verify-keys"][] | select(.key == $id) | .owner' trust/*.targets.json |
+  # without -e, which asks the last file alone; grep asks all of them
+  jq -r --arg id "$id" '.signed["x-crane-verify-keys"][] | select(.key == $id) | .owner' trust/*.targets.json |
     grep -xF "$owner" >"$dir/said"
 done <keys/owners.txt
 echo "the first root is $(sha256sum <trust/1.root.json)"
