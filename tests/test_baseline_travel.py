@@ -41,7 +41,7 @@ from verifier.trust.verify import signed_by
 
 __all__ = ["port"]
 
-NAME = "terminal-2.STS-01.card.approval"
+NAME = "terminal-2+STS-01+card.approval"
 OLD, NEW = "speed = 180\nbrake = on\n", "speed = 240\nbrake = on\n"
 
 

@@ -37,7 +37,7 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
     \b
     Example:
       crane-verify baseline approve STS-01/controller
-      crane-verify baseline approve /media/usb/terminal-2.STS-01.controller.approval
+      crane-verify baseline approve /media/usb/terminal-2+STS-01+controller.approval
     """
     files = [Path(word) for word in words if word.endswith(SUFFIX)]
     named = [word for word in words if not word.endswith(SUFFIX)]
@@ -79,7 +79,7 @@ def send_(ctx: click.Context, words: tuple[str, ...], output: Path) -> None:
     """
     collector = desk.collector(ctx)
     for device in desk.inventory(ctx).select(words):
-        path = output / f"{device.name.site}.{device.name.crane}.{device.name.device}{SUFFIX}"
+        path = output / f"{device.name.file_stem}{SUFFIX}"
         write_whole(path, packed(device, collector))  # a link that lies there is replaced, and not followed
         tell(f"{path}: sign it anywhere with `crane-verify baseline approve`, then `crane-verify baseline take` it here")
 

@@ -232,8 +232,8 @@ def _export_group(ctx: click.Context, which: str, output: Path) -> None:
 
 
 def page_of(device: DeviceName) -> str:
-    """The file name of a device's own page. No name holds a `+`, so two devices never have one page."""
-    return f"{device.site}+{device.crane}+{device.device}.html"
+    """The file name of a device's own page."""
+    return f"{device.file_stem}.html"
 
 
 def _one(ctx: click.Context, which: str) -> Found:

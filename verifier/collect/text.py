@@ -39,13 +39,8 @@ _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 Lines = Sequence[str]
 
 
-def is_text(data: bytes, limit: int) -> bool:
-    """Can the rules be applied to it within bounds? See the head of this module."""
-    return not no_text(data, limit)
-
-
 def no_text(data: bytes, limit: int) -> str:
-    """Why the rules cannot be applied to it within bounds; empty when they can."""
+    """Why the rules cannot be applied to it within bounds; empty when they can. See the head of this module."""
     if len(data) > limit:
         return f"longer than {limit:,} bytes"
     if b"\0" in data:

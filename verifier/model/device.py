@@ -19,6 +19,11 @@ class DeviceName:
     def __str__(self) -> str:
         return f"{self.site}/{self.crane}/{self.device}"
 
+    @property
+    def file_stem(self) -> str:
+        """For a file about this device: `terminal-2+STS-01+hoist-drive`. No name holds a `+`, so two devices never share one."""
+        return f"{self.site}+{self.crane}+{self.device}"
+
 
 @dataclass(frozen=True, slots=True)
 class Secret:

@@ -13,7 +13,6 @@ from verifier.errors import TrustError
 
 HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
-LARGEST_SIZE = 2**63 - 1
 
 Reader = Callable[[int, int], bytes]
 """`(level, index)` to the root over the leaves `index * 2**level` up to `(index + 1) * 2**level`, all of them there."""

@@ -13,8 +13,6 @@ from verifier.trust.log.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash, root, wh
 
 WIDTH = 256
 HEIGHT = 8
-LONGEST_ENTRY = 65535
-"""Bytes; what its length field can say."""
 
 
 @dataclass(frozen=True, slots=True)
