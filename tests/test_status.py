@@ -425,10 +425,8 @@ def test_the_table() -> None:
         device("STS-04\x1b[2J", Standing.MATCH, baseline=InForce(1, None, None)),
         wrong=("entry 3: rewritten",),
         visits=(
-            OpenVisit(
-                "V-2026-0007", "Example Drives", (DeviceName("port", "STS-01", "card"),), NOW - DAY, NOW - timedelta(hours=2)
-            ),
-            OpenVisit("V-2026-0009", "Example Drives", (), NOW, NOW + timedelta(hours=2)),
+            OpenVisit("V-2026-0007", "Drives", (DeviceName("port", "STS-01", "card"),), NOW - DAY, NOW - timedelta(hours=2)),
+            OpenVisit("V-2026-0009", "Drives", (), NOW, NOW + timedelta(hours=2)),
         ),
     )
     assert [each["overdue"] for each in status_document(shown)["open_visits"]] == [True, False]
@@ -442,8 +440,8 @@ def test_the_table() -> None:
         "",
         "4 devices: 1 drift, 1 never checked, 2 match; 2 due or overdue",
         "a drift does not make a device due sooner; `crane-verify check DEVICE` looks again now",
-        "visit V-2026-0007 of Drives Ltd is open since 24 h, overdue 2 h: crane-verify visit close V-2026-0007; port/STS-01/card",
-        "visit V-2026-0009 of Example Drives is open since 0 min, for 2 h more; ",
+        "visit V-2026-0007 of Drives is open since 24 h, overdue 2 h: crane-verify visit close V-2026-0007; port/STS-01/card",
+        "visit V-2026-0009 of Drives is open since 0 min, for 2 h more; ",
         "history witnessed up to entry 7",
         "RECORD  entry 3: rewritten",
     ]
