@@ -451,3 +451,13 @@ def test_any_order_of_merges_gives_the_same_approvals(copies: list[set[int]], ra
 def test_copies_of_two_things_are_not_merged() -> None:
     with pytest.raises(TrustError, match="not copies of one envelope"):
         merged((sealed_baseline(), sealed_baseline(value=replace(baseline(), reason="another"))))
+
+
+def test_after_an_interruption_what_was_signed_is_passed_over(port: Port, sent: Path) -> None:
+    file = laptop(port, sent, "laptop")
+    shutil.copy(file, file.with_name("another.approval"))
+    port.succeeds("baseline", "approve", NAME, "--yes")
+    again = port.succeeds("baseline", "approve", NAME, "another.approval", "--members", "--yes")
+    assert "you have signed this one already" in again.out
+    assert "still needed: security-officer; another.approval goes on to them" in again.out
+    assert "/settings/hoist.conf" in again.out, "the members are shown as well"

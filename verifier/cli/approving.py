@@ -9,7 +9,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import local, printable, tell
-from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_provenance
+from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members, print_provenance
 from verifier.errors import UsageError
 from verifier.model.device import DeviceName
 from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal
@@ -28,8 +28,9 @@ SUFFIX = ".approval"
 @desk.key_option
 @click.option("--yes", is_flag=True, help="You have read `baseline diff`; do not ask again, item by item.")
 @click.option("--sha256", "expected", default="", help="Sign only the proposal with this digest, as `baseline diff` printed it.")
+@click.option("--members", is_flag=True, help="Show every member with its value as well, before you are asked.")
 @click.pass_context
-def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, expected: str) -> None:
+def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, expected: str, members: bool) -> None:
     """Sign proposals with your key. Asks about each item that would change against the baseline it replaces.
 
     A FILE.approval, as `baseline send` writes it, is signed where it lies: no workspace is needed.
@@ -49,6 +50,11 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
         carried = unpacked(_read(path), desk.now())
         _print_head(carried.seen, carried.device, expected)
         _print_policy(carried)
+        if len(files) > 1 and key_of().key_id in {each.key_id for each in carried.seen.approvals.signers}:
+            tell("you have signed this one already\n")  # after an interruption, the others still wait
+            continue
+        if members:
+            print_members(carried.seen.baseline.snapshot)
         _print_or_ask(carried.seen, yes)
         data, approvals = countersigned(carried, key_of(), desk.now())
         write_whole(path.resolve(), data)
@@ -60,6 +66,8 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
         collector = desk.collector(ctx)
         seen = proposal(device, collector)
         _print_head(seen, device.name, expected)
+        if members:
+            print_members(seen.baseline.snapshot)
         _print_or_ask(seen, yes)
         _tell(approve(device, seen, key_of(), collector))
 

@@ -120,13 +120,16 @@ def show(ctx: click.Context, word: str, members: bool, proposed: bool, as_json: 
     if proposed:
         seen = proposal(device, collector)
         baseline, by = seen.baseline, f"proposed, not in force; {_signatures(seen)}"
+        signed = seen.sha256
     else:
         verified = approved(device, collector)
         baseline, by = verified.value, f"approved by {', '.join(verified.signer_names)}; sha256 {verified.sha256}"
+        signed = verified.signed_sha256
     if as_json:
         print_json(to_json(baseline))
         return
     print_baseline(baseline, f"{device.name}: serial {baseline.serial}, {by}")
+    tell(f"sha256 of what is signed: {signed}")
     if members:
         print_members(baseline.snapshot)
 

@@ -8,8 +8,10 @@ import click
 
 from verifier.cli import bundle, desk, log_outside, log_witness
 from verifier.cli.evidence import reach_document
-from verifier.cli.output import json_option, print_json, tell
+from verifier.cli.output import complain, json_option, print_json, tell
+from verifier.compare.verdict import exit_code
 from verifier.errors import TrustError
+from verifier.model.words import Verdict
 from verifier.procedures.audit import audit_log
 from verifier.procedures.heartbeat import heartbeat
 from verifier.procedures.witnessing import Watched
@@ -46,8 +48,10 @@ def command() -> None:
 @click.option("--tree", "tree_only", is_flag=True, help="Only the tree and its checkpoint: a million entries in seconds.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_json: bool) -> None:
+def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_json: bool) -> int:
     """Check that no entry is missing, changed or moved, and that each was signed by those the policy names.
+
+    Leaves with 5 if the record does not hold, and with 4 if all that is wrong is that a key in it was stolen.
 
     \b
     Example:
@@ -80,9 +84,13 @@ def verify(ctx: click.Context, against: tuple[Path, ...], tree_only: bool, as_js
             click.echo(f"note: {len(audit.silences) - SILENCES_SHOWN} more before them; --json lists them")
         if audit.elsewhere:
             click.echo(f"note: {audit.elsewhere} reports name a baseline that is not in the record before them")
+    listed = "\n  ".join(audit.findings)
+    if audit.findings and all(map(_is_theft, audit.findings)):
+        complain(f"the record holds, and some of it proves nothing any more:\n  {listed}", NO_COPY)
+        return exit_code((Verdict.UNDETERMINED,))
     if audit.findings:
-        listed = "\n  ".join(audit.findings)
-        raise TrustError(f"the record does not hold:\n  {listed}", NO_COPY if all(map(_is_theft, audit.findings)) else RESTORE)
+        raise TrustError(f"the record does not hold:\n  {listed}", RESTORE)
+    return 0
 
 
 def _is_theft(finding: str) -> bool:

@@ -133,6 +133,13 @@ def verify(ctx: click.Context, which: str, root: str | None, as_json: bool) -> N
     elif not which.isdigit() and Path(which).is_file():
         _verify_file(ctx, Path(which), as_json)
     else:
+        try:
+            desk.workspace(ctx)
+        except UsageError as error:
+            hint = (
+                "name a bundle's folder, as `crane-verify log bundle` wrote it; a report's number or device needs the workspace"
+            )
+            raise UsageError(f"there is no file or folder {which}, and {error}", hint) from error
         _verify_entry(ctx, which, as_json)
 
 

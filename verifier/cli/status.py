@@ -6,7 +6,6 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json, say
-from verifier.cli.visiting import documents, tell_open, visits_open
 from verifier.errors import UsageError
 from verifier.procedures.status import status
 from verifier.report.status import exit_code, status_document, status_lines
@@ -31,11 +30,9 @@ def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> int:
     if not inventory.select(words):
         raise UsageError("the inventory holds no device", "nothing checked is not a match; fill in inventory.yaml")
     found = status(inventory, words, desk.collector(ctx))
-    visiting = visits_open(desk.workspace(ctx), [device.name for device in inventory.select(words)])
     if as_json:
-        print_json(status_document(found) | {"open_visits": documents(visiting)})
+        print_json(status_document(found))
     else:
         for line in status_lines(found):
             say(line)
-        tell_open(visiting)
     return exit_code(found.devices)

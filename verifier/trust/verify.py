@@ -73,6 +73,11 @@ class Verified(Generic[T]):
     envelope: bytes
 
     @property
+    def signed_sha256(self) -> str:
+        """Of the payload alone, 64 hex digits: what a person notes down before signing. Signatures do not change it."""
+        return hashlib.sha256(opened(self.envelope).payload).hexdigest()
+
+    @property
     def signer_names(self) -> tuple[str, ...]:
         """For people, with roles: `A. Engineer (engineer)`."""
         return tuple(str(signer) for signer in self.signers)
