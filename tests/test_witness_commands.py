@@ -9,11 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.servers.tsa import Authority, authority
+from tests.servers.tsa import BRINGS_ITS_ROOT, Authority, authority
 from tests.test_cli import Desk, desk, drive
 from tests.test_record_tree import files
 from verifier.cli.main import run
@@ -200,6 +201,20 @@ def test_a_time_stamp_there_and_back(port: Desk, tsa: Authority) -> None:
     (place,) = (port.workspace / "log/witnessed").iterdir()
     assert tsa.checks(next(place.glob("*.tsr")), place / "checkpoint")
     assert "by Example TSA" in port.succeeds("check", "card").out
+
+
+def test_a_stamp_with_more_certificates_than_one_is_taken_as_it_came(port: Desk, tsa: Authority) -> None:
+    query, response = port.folder / "log.tsq", port.folder / "log.tsr"
+    port.succeeds("log", "checkpoint", "--time-request", "--output", str(query))
+    response.write_bytes(replace(tsa, extra=BRINGS_ITS_ROOT).stamp(query.read_bytes()))
+    assert "time-stamped by Example TSA" in port.succeeds("log", "take", str(response)).out
+    (kept,) = (port.workspace / "log/witnessed").rglob("*.tsr")
+    assert kept.read_bytes() == response.read_bytes()
+    response.write_bytes(response.read_bytes()[:-1])
+    typed = port.types("log", "take", str(response))
+    assert typed.code == 5
+    assert "this is not the response of a time authority" in typed.err
+    assert not re.search(r"ASN|Error|element|location", typed.err)
 
 
 def test_the_checkpoint_that_was_sent_out_first_is_sent_out_again(port: Desk, tsa: Authority) -> None:

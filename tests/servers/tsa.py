@@ -18,7 +18,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from verifier.trust.policy import TimeAuthority
 
-# `certs` is left out: openssl 3.0 then writes the certificates unsorted, and strict readers refuse the response
 CONFIG = """
 [tsa]
 default_tsa = this
@@ -34,11 +33,18 @@ ess_cert_id_alg = sha256
 tsa_name = yes
 """
 
+# openssl 3.0 writes the root behind the signer's certificate, though the root's is the shorter and in DER the first
+BRINGS_ITS_ROOT = "certs = {folder}/root.pem\n"
+NAMES_ITS_ROOT = BRINGS_ITS_ROOT + "ess_cert_id_chain = yes\n"
+SIGNS_WITH_ITS_ROOT = "signer_cert = {folder}/root.pem\nsigner_key = {folder}/root.key\n"
+
 
 @dataclass(frozen=True)
 class Authority:
     folder: Path
     name: str
+    extra: str = ""
+    """Lines of its configuration, such as `BRINGS_ITS_ROOT`."""
 
     @property
     def pinned(self) -> TimeAuthority:
@@ -50,6 +56,7 @@ class Authority:
     def stamp(self, request: bytes) -> bytes:
         """The response to a request, made now."""
         (self.folder / "request.tsq").write_bytes(request)
+        (self.folder / "ts.cnf").write_text((CONFIG + self.extra).format(folder=self.folder))
         openssl("ts", "-reply", "-config", self.folder / "ts.cnf", "-queryfile", self.folder / "request.tsq", "-out",
                 self.folder / "response.tsr")  # fmt: skip
         return (self.folder / "response.tsr").read_bytes()

@@ -1,8 +1,8 @@
 """Time stamps (RFC 3161): an authority's word that these bytes were there at a time.
 
 What is stamped is a whole signed checkpoint. A stamp never stands for a signature: it says when, not who. Authorities are pinned
-by the policy, certificate by certificate; nothing that a stamp brings along is believed. The certificates must have been valid
-when the stamp was made, so that it still holds when they have run out. The one file that knows `rfc3161_client`.
+by the policy, certificate by certificate; what a stamp brings along is not even read (`bare_stamp`). The certificates must have
+been valid when the stamp was made, so that it still holds when they have run out. The one file that knows `rfc3161_client`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from verifier.errors import TrustError
+from verifier.trust.log.bare_stamp import without_certificates
 from verifier.trust.policy import TimeAuthority
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def stamped(response: bytes, data: bytes, authority: TimeAuthority) -> datetime:
     if _imprint(read) != hashlib.sha256(data).digest():
         raise TrustError(f"the time stamp by {name} is for other bytes than this checkpoint", ASK_AGAIN)
     builder = VerifierBuilder(tsa_certificate=certificates[0], intermediates=certificates[1:-1], roots=certificates[-1:])
-    with _refused(f"the time stamp by {name} does not hold"):
+    with _refused(
+        f"the time stamp by {name} does not hold: its signature is not right, or its certificates were not at that time"
+    ):
         builder.build().verify(read, hashlib.sha256(data).digest())
         return read.tst_info.gen_time.astimezone(UTC)
 
@@ -86,7 +89,7 @@ def _read(response: bytes) -> TimeStampResponse:
     if len(response) > LARGEST:
         raise TrustError(f"a time stamp of {len(response)} bytes is larger than the {LARGEST} allowed", ASK_AGAIN)
     with _refused("this is not the response of a time authority"):
-        read = decode_timestamp_response(response)
+        read = decode_timestamp_response(without_certificates(response))
         status, words = read.status, " ".join(read.status_string)
     if status != GRANTED:
         raise TrustError(f"the time authority refused to stamp: {words or f'status {status}'}", ASK_AGAIN)
@@ -103,19 +106,15 @@ def _imprint(response: TimeStampResponse) -> bytes:
 
 
 def _says_it_is_by(response: TimeStampResponse, signer: Certificate) -> bool:
-    """Whether the one signature names this certificate, and any certificate of that name brought along is this one.
+    """Whether the one signature names this certificate.
 
-    The library looks at the first certificate of the name alone, and without any at none; then whoever else stands in the chain,
-    such as the authority's own root, could have signed.
+    The library takes any of the pinned chain for the signer; then the authority's own root, for one, could have signed.
     """
-    from cryptography import x509
-
     with _refused("the time stamp cannot be read"):
         infos = response.signed_data.signer_infos
-        named = {(info.issuer, info.serial_number) for info in infos}
-        brought = [x509.load_der_x509_certificate(each) for each in response.signed_data.certificates]
-        same = [each for each in brought if (each.issuer, each.serial_number) == (signer.issuer, signer.serial_number)]
-        return len(infos) == 1 and named == {(signer.issuer, signer.serial_number)} and all(each == signer for each in same)
+        return len(infos) == 1 and {(info.issuer, info.serial_number) for info in infos} == {
+            (signer.issuer, signer.serial_number)
+        }
 
 
 def _certificates(authority: TimeAuthority) -> list[Certificate]:
@@ -138,8 +137,11 @@ def _der(authority: TimeAuthority) -> list[bytes]:
 
 @contextlib.contextmanager
 def _refused(words: str) -> Iterator[None]:
-    """The bytes are hostile, and no list says what the two libraries raise over them: `KeyError` among others."""
+    """The bytes are hostile, and no list says what the two libraries raise over them: `KeyError` among others.
+
+    Their words are for programmers: they stay in the cause.
+    """
     try:
         yield
     except Exception as error:
-        raise TrustError(f"{words}: {error}", ASK_AGAIN) from error
+        raise TrustError(words, ASK_AGAIN) from error
