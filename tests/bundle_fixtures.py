@@ -21,6 +21,7 @@ from verifier.procedures.bundle import Bundled, Choice, write_evidence
 from verifier.procedures.witnessing import kept_in, newest_witnessed
 from verifier.record.workspace import Workspace
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.log.bare_stamp import without_certificates
 from verifier.trust.log.sighting import Stamp
 from verifier.trust.log.timestamp import number, time_request
 from verifier.trust.policy import Policy, Quorum, policy_bytes
@@ -100,13 +101,17 @@ class Port:
         self.signs()
         Outside(self.root.with_name("class-society"), CLASS).looks(self.workspace.log, at)
 
-    def is_stamped(self) -> None:
-        """A checkpoint over all there is, which the time authority stamps now: it has no other clock."""
+    def is_stamped(self, asking: bool = True) -> None:
+        """A checkpoint over all there is, which the time authority stamps now: it has no other clock.
+
+        Without asking for certificates none come, and the stamp is as it stands in the signed data alone.
+        """
         assert self.stamps
         self.signs()
         log = self.workspace.log
         kept = kept_in(log).keep(log.tree.signed() or b"")
         response = self.stamps.stamp(time_request(kept))
+        response = response if asking else without_certificates(response)
         kept_in(log).add_stamp(log.length(), Stamp(number(self.stamps.pinned), response))
 
     def bundles(self, folder: Path, *words: str, since: datetime | None = None, until: datetime | None = None) -> Bundled:

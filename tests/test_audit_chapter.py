@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ import pytest
 from tests.bundle_fixtures import Handed, Port, busy_port, handed
 from tests.card_port import founded
 from tests.servers import node
+from tests.servers.tsa import BRINGS_ITS_ROOT, NAMES_ITS_ROOT, SIGNS_WITH_ITS_ROOT, authority
 from tests.trust_fixtures import COLLECTOR
+from verifier.procedures.witnessing import newest_witnessed
+from verifier.report.by_hand import Enclosed, readme
 from verifier.trust.log.checkpoint import Checkpoint, sign_checkpoint
 
 README = Path(__file__).parent.parent / "README.md"
@@ -160,6 +164,43 @@ def test_a_bundle_without_roots_and_without_anybody_outside(tmp_path: Path, stam
     assert ("No witness cosigned" in text, "No time authority stamped" in text) == (not stamped, not stamped)
     flip(tmp_path / "evidence/keys/owners.txt", 10)
     assert not outcomes(tmp_path / "evidence")[0]
+
+
+@pytest.mark.parametrize(
+    ("extra", "asking", "holds"),
+    [
+        ("", True, True),
+        ("", False, True),
+        (BRINGS_ITS_ROOT, True, True),
+        (NAMES_ITS_ROOT, True, True),
+        (NAMES_ITS_ROOT, False, True),
+        (SIGNS_WITH_ITS_ROOT, True, False),
+        (SIGNS_WITH_ITS_ROOT, False, False),
+    ],
+)
+def test_a_stamp_is_checked_by_hand_whatever_certificates_it_brings(
+    tmp_path: Path, extra: str, asking: bool, holds: bool
+) -> None:
+    """By hand and with our command alike: only the pinned certificate may have signed."""
+    stamps = replace(authority(tmp_path / "tsa", root_may_stamp=True), extra=extra)
+    port = Port(tmp_path / "workspace", stamps)
+    port.approves()
+    port.is_stamped(asking)
+    port.bundles(tmp_path / "evidence")
+    (ours,) = port.root.glob("log/witnessed/*/*.tsr")
+    (theirs,) = (tmp_path / "evidence").glob("log/witnessed/*/*.tsr")
+    assert theirs.read_bytes() == ours.read_bytes()
+    if asking:
+        assert theirs.read_bytes() == (tmp_path / "tsa/response.tsr").read_bytes()
+    assert bool(newest_witnessed(port.workspace.log, port.policy)) == holds
+    text = (tmp_path / "evidence/README.md").read_text()
+    if not holds:
+        # its README leaves the step out, since the stamp counts for nothing; so that of another bundle is typed
+        assert "No time authority stamped" in text
+        text = readme(Enclosed("another", 1, 1, example=0, cosigned=-1, stamped=0, fingerprint="", scope=()))
+    (step,) = (each for each in scripts(text) if "openssl ts -verify" in each)
+    done = typed(step, tmp_path / "evidence")
+    assert (done.returncode == 0, done.stdout.endswith(PASSED)) == (holds, holds), done
 
 
 def test_a_policy_with_an_ml_dsa_key_can_be_checked_with_an_openssl_that_cannot_read_it(tmp_path: Path) -> None:

@@ -113,21 +113,26 @@ def trust_files(history: History) -> tuple[TrustFile, ...]:
 
 
 def hand_files(policy: Policy) -> Iterator[tuple[str, bytes]]:
-    """Keys and certificates of a policy as openssl wants them, each named by the SHA-256 of its DER, and whose they are."""
+    """Keys and certificates of a policy as openssl wants them, each named by the SHA-256 of its DER, and whose they are.
+
+    After the certificate that stamps come those above it, up to the root, since a stamp may name them without bringing them.
+    """
     owners = []
     for key in sorted(policy.keys, key=lambda key: key.public.key_id):
         roles = ",".join(sorted(policy.roles_of(key.owner))) or "-"
         owners.append(f"{key.public.key_id} {key.public.algorithm} {roles} {key.owner}\n")
         yield f"keys/{key.public.key_id}.pem", key.public.pem.encode()
     yield "keys/owners.txt", "".join(owners).encode()
-    stampers = {each.certificates[0]: each.name for each in policy.time_authorities}
-    digests = {certificate: hashlib.sha256(base64.b64decode(certificate)).hexdigest() for certificate in stampers}
-    for certificate, digest in digests.items():
-        lines = textwrap.wrap(certificate, 64)
-        yield f"time/{digest}.pem", "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", "")).encode()
+    stampers = {hashlib.sha256(base64.b64decode(each.certificates[0])).hexdigest(): each for each in policy.time_authorities}
+    for digest, authority in stampers.items():
+        yield f"time/{digest}.pem", "".join(map(_pem, authority.certificates)).encode()
     if stampers:
-        names = sorted(f"{digest} {stampers[certificate]}\n" for certificate, digest in digests.items())
+        names = sorted(f"{digest} {authority.name}\n" for digest, authority in stampers.items())
         yield "time/authorities.txt", "".join(names).encode()
+
+
+def _pem(certificate: str) -> str:
+    return "\n".join(("-----BEGIN CERTIFICATE-----", *textwrap.wrap(certificate, 64), "-----END CERTIFICATE-----", ""))
 
 
 def tile_files(tiles: Tiles, size: int) -> Iterator[tuple[str, bytes]]:
