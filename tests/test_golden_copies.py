@@ -189,7 +189,13 @@ def test_a_copy_that_is_there_is_left_alone_and_a_damaged_one_is_written_again(t
     path.write_bytes(b"abd")
     copied(blobs, b"abc").done()
     assert blobs.get(digest) == b"abc"
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_an_exact_copy_is_nothing_for_everybody_on_the_machine_to_read(tmp_path: Path) -> None:
+    """It may be a file of password hashes that the profile names in full."""
+    copied(Blobs(tmp_path), b"root:$6$").done()
+    path = tmp_path / "sha256" / (digest := hashlib.sha256(b"root:$6$").hexdigest())[:2] / digest
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 # Profiles

@@ -143,6 +143,14 @@ def test_every_file_is_covered_by_the_sums_and_only_digests_name_files(whole: Po
     assert by_path["/settings/counter"]["compared"] == "no, it moves by itself"
 
 
+def test_a_kit_is_for_nobody_else_on_the_machine(whole: Port) -> None:
+    """The password file that the profile names is in it."""
+    kit, document, _ = kit_of(whole, 0)
+    assert {each["path"] for each in document["files"]} >= {"/passwords/shadow"}
+    assert kit.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (kit / "files").iterdir()} == {0o600}
+
+
 def test_a_flipped_bit_in_the_kit_is_found_by_its_sums(whole: Port) -> None:
     kit, document, _ = kit_of(whole, 0)
     path = kit / next(each["copy"] for each in document["files"] if each["path"] == "/firmware/main.bin")

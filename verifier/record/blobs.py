@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verifier.errors import RecordError, TrustError
-from verifier.record.files import Growing, clear_partials, read_whole, refusals, write_whole
+from verifier.record.files import SHUT, Growing, clear_partials, read_whole, refusals, write_whole
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -53,7 +53,7 @@ class BlobCopy:
 
     def _file(self) -> Growing:
         if self._growing is None:
-            self._growing = Growing(self._staging, "copy")
+            self._growing = Growing(self._staging, "copy", SHUT)
         return self._growing
 
 

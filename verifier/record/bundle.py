@@ -38,8 +38,9 @@ def write_bundle(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path, mode: int = 0o777) -> Iterator[Path]:
     """Gives the folder in which the new one grows; when the block ends well, it has its own name and survives a power cut.
+    `mode` as far as the umask lets.
 
     Raises:
         RecordError: as `write_bundle`.
@@ -50,7 +51,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     with refusals("write", folder):
         make_folder(folder.parent)
         shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
+        staging.mkdir(mode)
         try:
             yield staging
             os.sync()  # at once: file by file it takes minutes on a stick

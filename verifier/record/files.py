@@ -22,6 +22,8 @@ from verifier.errors import RecordError
 PARTIAL = ".partial"
 READABLE = 0o644
 PRIVATE = 0o600
+SHUT = 0o640
+"""For exact copies, which may hold a device's secrets: for the owner and those who share the workspace, and nobody else."""
 
 
 def write_whole(path: Path, data: bytes, mode: int = READABLE, staging: Path | None = None) -> None:
@@ -144,13 +146,14 @@ def refusals(doing: str, path: Path) -> Iterator[None]:
 class Growing:
     """A partial file that is written piece by piece, and is given its name when it is whole."""
 
-    def __init__(self, staging: Path, name: str) -> None:
+    def __init__(self, staging: Path, name: str, mode: int = READABLE) -> None:
         """Raises:
         RecordError: the disk refused.
         """
         with refusals("write", staging):
             make_folder(staging)
-            self._path, self._descriptor = _locked_partial(staging, name, READABLE)
+            self._mode = mode
+            self._path, self._descriptor = _locked_partial(staging, name, mode)
 
     def add(self, piece: bytes | memoryview) -> None:
         """The next bytes.
@@ -171,7 +174,7 @@ class Growing:
         """
         with refusals("write", path):
             try:
-                os.fchmod(self._descriptor, READABLE)  # the umask may have taken bits away
+                os.fchmod(self._descriptor, self._mode)  # the umask may have taken bits away
                 os.fsync(self._descriptor)
                 make_folder(path.parent)
                 self._path.rename(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from verifier.model.kit import Standing
 from verifier.record.blobs import Blobs
 from verifier.record.bundle import new_folder, write_in
+from verifier.record.files import PRIVATE
 
 CHUNK = 1 << 20
 FILES = "files"
@@ -27,7 +29,8 @@ def write_kit(
     Raises:
         RecordError: the folder is there and not empty, or the disk refused. Then nothing is left.
     """
-    with new_folder(folder) as staging:
+    # it may hold secrets of the device
+    with new_folder(folder, 0o700) as staging:
         (staging / FILES).mkdir()
         standing = {digest: _copied(blobs, digest, staging / FILES) for digest in digests}
         for name, data in others(standing):
@@ -41,7 +44,7 @@ def _copied(blobs: Blobs, digest: str, into: Path) -> Standing:
     seen = hashlib.sha256()
     # only a digest of 64 hex digits has a path, so this name leads nowhere else
     target = into / digest
-    with source.open("rb") as reading, target.open("wb") as writing:
+    with source.open("rb") as reading, open(target, "wb", opener=_shut) as writing:
         while piece := reading.read(CHUNK):
             seen.update(piece)
             writing.write(piece)
@@ -49,3 +52,7 @@ def _copied(blobs: Blobs, digest: str, into: Path) -> Standing:
         return Standing.KEPT
     target.unlink()
     return Standing.DAMAGED
+
+
+def _shut(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)

@@ -26,7 +26,7 @@ from verifier.trust.roots.trusted import Trusted
 DEVICE_WAIT = 30.0
 """Seconds to wait for another run that is asking the same device."""
 
-NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n/index.sqlite*\n/keys/\n/images/\n"
+NOT_KEPT = ".locks/\n.lock\n*.partial\n.remembered-checkpoint\n/index.sqlite*\n/drafts/\n/keys/\n/images/\n"
 """For the workspace's `.gitignore`: what lies in it and is no part of it, what a machine remembers for itself, and the folders
 for secrets and cards that the example inventory names."""
 
