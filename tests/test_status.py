@@ -100,6 +100,16 @@ def test_a_device_that_is_only_checked_when_asked_does_not_grow_stale(port: Port
     assert "when asked" in "\n".join(line.text for line in status_lines(told(asked)))
 
 
+def test_a_match_of_tomorrow_is_no_match_whatever_the_interval(port: Port) -> None:
+    """The clock was years ahead, and was put right."""
+    asked = replace(port, devices=(replace(port.devices[0], every=None),))
+    port.clock.time += 800 * DAY
+    port.run()
+    port.clock.time -= 800 * DAY
+    assert of(asked).standing is Standing.STALE
+    assert of(port).standing is Standing.STALE
+
+
 def test_drift_is_said_with_the_gravest_of_it_and_its_finding(port: Port) -> None:
     port.run()
     tampered(port)

@@ -52,7 +52,8 @@ def due_at(device: Device, last: LastCheck | None, now: datetime) -> datetime | 
 
 def is_stale(report: Report, device: Device, now: datetime) -> bool:
     """Is it a match that is older than the device's interval, or dated in the future? Such a match is never shown as one."""
-    return report.verdict is Verdict.MATCH and device.every is not None and not timedelta(0) <= now - report.ended <= device.every
+    age = now - report.ended
+    return report.verdict is Verdict.MATCH and (age < timedelta(0) or (device.every is not None and age > device.every))
 
 
 def last_checks(
