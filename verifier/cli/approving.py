@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +10,11 @@ import click
 from verifier.cli import desk
 from verifier.cli.output import local, printable, tell
 from verifier.cli.showing import print_baseline, print_caveats, print_drifts, print_members, print_provenance
+from verifier.compare.plain import counted
 from verifier.errors import UsageError
-from verifier.model.device import DeviceName
-from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal
+from verifier.model.device import Device, DeviceName
+from verifier.procedures.approve import InForce, Proposal, Waiting, approve, proposal, waiting
+from verifier.procedures.collector import Collector
 from verifier.procedures.travelling import Carried, countersigned, packed, take, unpacked
 from verifier.procedures.withdraw import Unfinished, Withdrawing, Withdrawn, withdraw, withdrawing
 from verifier.record.files import write_whole
@@ -32,6 +34,8 @@ SUFFIX = ".approval"
 @click.pass_context
 def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, expected: str, members: bool) -> None:
     """Sign proposals with your key. Asks about each item that would change against the baseline it replaces.
+
+    Of a crane or a site, all that wait are asked for, and devices for which nothing is proposed are passed over.
 
     A FILE.approval, as `baseline send` writes it, is signed where it lies: no workspace is needed.
 
@@ -62,10 +66,14 @@ def approve_(ctx: click.Context, words: tuple[str, ...], key: str, yes: bool, ex
             tell(f"signed; still needed: {_needed(approvals)}; {path} goes on to them, or back\n", fg="yellow")
         else:
             tell(f"signed by all who are needed; bring it back: crane-verify baseline take {path.name}\n", fg="green")
-    for device in devices:
+    asked = _proposed(devices, desk.collector(ctx)) if devices else ()
+    for device in asked:
         collector = desk.collector(ctx)
         seen = proposal(device, collector)
         _print_head(seen, device.name, expected)
+        if len(asked) > 1 and seen.approvals.missing and key_of().key_id in {each.key_id for each in seen.approvals.signers}:
+            tell("you have signed this one already\n")  # after an interruption, the others still wait
+            continue
         if members:
             print_members(seen.baseline.snapshot)
         _print_or_ask(seen, yes)
@@ -86,7 +94,7 @@ def send_(ctx: click.Context, words: tuple[str, ...], output: Path) -> None:
       crane-verify baseline send STS-01 --output /media/usb
     """
     collector = desk.collector(ctx)
-    for device in desk.inventory(ctx).select(words):
+    for device in _proposed(desk.inventory(ctx).select(words), collector):
         path = output / f"{device.name.file_stem}{SUFFIX}"
         write_whole(path, packed(device, collector))  # a link that lies there is replaced, and not followed
         tell(f"{path}: sign it anywhere with `crane-verify baseline approve`, then `crane-verify baseline take` it here")
@@ -145,6 +153,16 @@ def print_changes(seen: Proposal) -> None:
     else:
         tell(f"serial {seen.before.trusted.value.serial} -> {seen.baseline.serial}")
         print_drifts(seen.changes)
+
+
+def _proposed(devices: Sequence[Device], collector: Collector) -> Sequence[Device]:
+    """Of a crane or a site those for which something is proposed; a device named alone is asked for in any case."""
+    if len(devices) == 1:
+        return devices
+    found = waiting(devices, collector)
+    if others := len(devices) - len(found):
+        tell(f"nothing is proposed for {counted(others, 'other device')}\n")
+    return found
 
 
 def _asked_once(key: str) -> Callable[[], Signer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,6 +72,20 @@ def proposal(device: Device, collector: Collector) -> Proposal:
         changes = compare(before.trusted.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
     approvals = signed_by(envelope, BASELINE, collector.policy, collector.now())
     return Proposal(baseline, before, changes, approvals, envelope)
+
+
+def waiting(devices: Sequence[Device], collector: Collector) -> tuple[Device, ...]:
+    """Those of several devices for which a baseline is proposed.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = tuple(device for device in devices if collector.workspace.baselines.proposed(device.name) is not None)
+    if not found:
+        raise UsageError(
+            f"no baseline of these {len(devices)} devices waits for approval", "propose them with `crane-verify baseline propose`"
+        )
+    return found
 
 
 def signers_waiting(device: Device, collector: Collector) -> tuple[str, ...]:
