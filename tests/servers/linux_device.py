@@ -101,19 +101,27 @@ def settle_times(root: Path) -> None:
         os.utime(path, (INSTALLED, INSTALLED), follow_symlinks=False)
 
 
+def lay_down(root: Path, tree: Tree, userland: Userland) -> None:
+    """A root folder with this tree and the userland's programs, in which `chroot` finds a whole small Linux."""
+    root.mkdir()
+    write_tree(root, {**_frame(userland), **tree})
+    _install(root, userland)
+
+
 @contextmanager
-def running_linux(tree: Tree, userland: Userland) -> Iterator[RunningSshd]:
-    """The device, running. Its user is root, with one key."""
+def running_linux(tree: Tree, userland: Userland, host_key: int = 1) -> Iterator[RunningSshd]:
+    """The device, running; its files lie in the folder `root` of its folder. Its user is root, with one key.
+
+    Its host key is derived from a number below 256; devices beside each other have one each.
+    """
     folder = Path(tempfile.mkdtemp(prefix="crane-linux-", dir="/tmp"))
     try:
         root = folder / "root"
-        root.mkdir()
-        host, login = _private(1), _private(2)
+        host, login = _private(host_key), _private(2)
         key = folder / "login"
         key.touch(mode=0o600)
         key.write_bytes(_openssh(login))
-        write_tree(root, {**_frame(userland), **tree, "root/.ssh/authorized_keys": f"{_line(login)} reader@crane-verify\n"})
-        _install(root, userland)
+        lay_down(root, {**tree, "root/.ssh/authorized_keys": f"{_line(login)} reader@crane-verify\n"}, userland)
         _write_host_key(folder, root, host)
         settle_times(root)
         process, port = _started(folder, root)
@@ -146,8 +154,8 @@ def _install(root: Path, userland: Userland) -> None:
     """The real programs of this machine with the libraries they name, and nothing else of it."""
     folder = "usr/bin" if userland is Userland.GNU else "bin"
     for program in PROGRAMS[userland]:
-        _copy(root, shutil.which(program, path=SEARCH) or program, f"{folder}/{program}")
-    _copy(root, DROPBEAR, "usr/sbin/dropbear")
+        copy_program(root, shutil.which(program, path=SEARCH) or program, f"{folder}/{program}")
+    copy_program(root, DROPBEAR, "usr/sbin/dropbear")
     if userland is Userland.BUSYBOX:
         for applet in APPLETS:
             (root / "bin" / applet).symlink_to("busybox")
@@ -158,7 +166,8 @@ def _install(root: Path, userland: Userland) -> None:
     os.mknod(root / "dev/null", 0o20666, os.makedev(1, 3))
 
 
-def _copy(root: Path, program: str, name: str) -> None:
+def copy_program(root: Path, program: str, name: str) -> None:
+    """A program of this machine, with the libraries it names, below a device's root."""
     shutil.copyfile(program, root / name)
     (root / name).chmod(0o755)
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
