@@ -17,7 +17,16 @@ from verifier.model.visit import Check, Expectation, NotReached, Side
 from verifier.procedures.audit import past
 from verifier.procedures.expecting import packaged, typed
 from verifier.procedures.history import History
-from verifier.procedures.visit import Order, close_visit, closing, may_be_signed, open_visit, opening
+from verifier.procedures.visit import (
+    Order,
+    close_visit,
+    closing,
+    forget_closing,
+    forget_opening,
+    may_be_signed,
+    open_visit,
+    opening,
+)
 from verifier.procedures.visits import Visit, named_visit, visits
 from verifier.report.finding import age
 from verifier.report.visit import closed_document, closed_lines, opened_document, opened_lines, sums
@@ -25,6 +34,7 @@ from verifier.settings.checklist import load_checklist
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 PACKAGE = click.Path(path_type=Path, exists=True)
+NOT_SIGNED = "nothing was recorded; the devices are read again the next time"
 
 
 @click.group()
@@ -116,7 +126,7 @@ def open_(
         seen = opening(devices, order, collector, _told)
     for line in opened_lines(seen):
         say(line)
-    ask(yes, "Sign that the visit begins?")
+    ask(yes, "Sign that the visit begins?", NOT_SIGNED, lambda: forget_opening(seen, collector))
     visit = open_visit(seen, desk.signer(key), collector)
     tell(f"{visit.name} is open until {local(seen.overdue_at)}, entry {visit.opened.sequence} of the record", fg="green")
     tell(f"signed by {visit.opened.by}; next: crane-verify visit close {visit.name}")
@@ -156,7 +166,7 @@ def close(
     tell(f"{seen.visit.name}: {sums(seen.closed)}", bold=True)
     for line in closed_lines(seen.closed):
         say(line)
-    ask(yes, "Sign that the visit ended so?")
+    ask(yes, "Sign that the visit ended so?", NOT_SIGNED, lambda: forget_closing(seen, collector))
     visit = close_visit(seen, desk.signer(key), [desk.signer(each) for each in countersigners], collector)
     assert visit.closed
     tell(f"{visit.name} is closed, entry {visit.closed.sequence} of the record", fg="green")
@@ -261,7 +271,10 @@ def _told(side: Side, kept: bool) -> None:
     if isinstance(side.seen, NotReached):
         tell(f"{side.device}: could not be read: {side.seen.reason}", fg="red", err=True)
     elif kept:
-        tell(f"{side.device}: read {local(side.seen.ended)} by a run that was stopped; gone on with", err=True)
+        tell(
+            f"{side.device}: read {local(side.seen.ended)} by a run that was stopped; gone on with (a no reads it again)",
+            err=True,
+        )
 
 
 def _checks(path: Path | None) -> tuple[Check, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 import click
@@ -61,9 +62,10 @@ def approve_(
         tell(f"{len(seen.refused)} refused: drift until they are put back", fg="yellow")
 
 
-def ask(yes: bool, question: str, left: str = "nothing was recorded; what was read is kept for four hours") -> None:
-    """Ask, where nobody said yes before. Raises `UsageError` at a no."""
+def ask(yes: bool, question: str, left: str, forget: Callable[[], None] = lambda: None) -> None:
+    """Ask, where nobody said yes before. At a no, raises `UsageError` after it forgot."""
     if not yes and not click.confirm(question):
+        forget()
         raise UsageError("not signed", left)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from verifier.procedures.collector import Collector
 from verifier.settings.package import read_package
 
 FORM = "write DEVICE#ITEM#MEMBER, or DEVICE#ITEM#MEMBER=VALUE, like 'STS-01/card#firmware#/firmware/main.bin=<64 hex digits>'"
+
+DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+"""Some systems print it in capitals."""
 
 
 def typed(text: str, devices: Sequence[Device], inventory: Inventory) -> Iterator[Expectation]:
@@ -31,7 +35,7 @@ def typed(text: str, devices: Sequence[Device], inventory: Inventory) -> Iterato
     for device in inventory.select((parts[0],)):
         if device not in devices:
             raise UsageError(f"the visit is not to {device.name}, of which a change is expected", "name it among the devices")
-        yield Expectation(device.name, parts[1], member, value)
+        yield Expectation(device.name, parts[1], member, value.lower() if DIGEST.fullmatch(value) else value)
 
 
 def packaged(path: Path, under: str, devices: Sequence[Device], collector: Collector) -> Iterator[Expectation]:

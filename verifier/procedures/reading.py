@@ -36,7 +36,12 @@ def read(device: Device, profile: Profile, collector: Collector, record: Record 
     """
     snapshot = _read(device, profile, collector, record, golden)
     # the inventory is nobody's signed word: where the answers came from is part of what they are worth
-    return replace(snapshot, notes=(f"asked: {escaped(where(device.address))}", *snapshot.notes))
+    return replace(snapshot, notes=(asked(device), *snapshot.notes))
+
+
+def asked(device: Device) -> str:
+    """Where a device was asked, as a note of its snapshot says it."""
+    return f"asked: {escaped(where(device.address))}"
 
 
 def _read(device: Device, profile: Profile, collector: Collector, record: Record | None, golden: bool) -> Snapshot:

@@ -24,7 +24,7 @@ from verifier.procedures.audit import past
 from verifier.procedures.collector import Collector
 from verifier.procedures.enrol import first_reason, readings_of
 from verifier.procedures.judging import TOOL
-from verifier.procedures.reading import read
+from verifier.procedures.reading import asked, read
 from verifier.procedures.visits import Entered, Visit, named_visit, open_visits, visits
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.keys import Signer
@@ -33,7 +33,7 @@ from verifier.trust.verify import Verified, verify
 
 T = TypeVar("T")
 KEPT_FOR = timedelta(hours=4)
-"""How long what was read waits for a signature. Older, it says too little about the moment at which the visit began or ended."""
+"""How long what was read waits for a signature. Older, it says too little about when the visit began or ended."""
 WHO_MAY = "say who may: crane-verify trust quorum visit technician=1"
 Told = Callable[[Side, bool], None]
 """Is told of each device as it was read; True: it was kept from a run that was stopped."""
@@ -113,8 +113,18 @@ def open_visit(seen: VisitOpened, signer: Signer, collector: Collector) -> Visit
     """
     signed = _signed(VISIT_OPENED, seen, (signer,), seen.at, collector)
     entry = collector.workspace.log.append(lambda _: _still(lambda: _none_is_open(seen.devices, collector), signed))
-    collector.workspace.drafts.drop(_work("open", seen.devices))
+    forget_opening(seen, collector)
     return Visit(Entered(entry.sequence, signed))
+
+
+def forget_opening(seen: VisitOpened, collector: Collector) -> None:
+    """What was read is not gone on with: it was signed, or somebody looked and did not sign. Raises RecordError."""
+    collector.workspace.drafts.drop(_work("open", seen.devices))
+
+
+def forget_closing(seen: Closing, collector: Collector) -> None:
+    """As `forget_opening`."""
+    collector.workspace.drafts.drop(_closing_work(seen.visit))
 
 
 def closing(
@@ -141,8 +151,7 @@ def closing(
     if not new_baseline:
         for then, now in zip(before.baselines, baselines, strict=True):
             _same_baseline(visit, then, now)
-    work = f"close-{visit.opened.verified.sha256[:32]}"
-    sides = _captured(work, before.devices, here, collector, told, before.at)
+    sides = _captured(_closing_work(visit), before.devices, here, collector, told, before.at)
     came = tuple(
         outcomes(then, now, before.expected, collector.workspace.kept_text) for then, now in zip(before.sides, sides, strict=True)
     )
@@ -169,7 +178,6 @@ def close_visit(seen: Closing, signer: Signer, countersigners: Sequence[Signer],
         TrustError: the signatures are not what the policy asks for.
         RecordError: the disk refused. Then nothing happened, and what was read is kept.
     """
-    opened = seen.visit.opened
     signed = _signed(VISIT_CLOSED, seen.closed, (signer, *countersigners), seen.closed.at, collector)
 
     def still_open() -> None:
@@ -180,8 +188,8 @@ def close_visit(seen: Closing, signer: Signer, countersigners: Sequence[Signer],
                 raise UsageError(f"the baseline of {device.name} changed while you looked", "look again, then close it")
 
     entry = collector.workspace.log.append(lambda _: _still(still_open, signed))
-    collector.workspace.drafts.drop(f"close-{opened.verified.sha256[:32]}")
-    return Visit(opened, Entered(entry.sequence, signed))
+    forget_closing(seen, collector)
+    return Visit(seen.visit.opened, Entered(entry.sequence, signed))
 
 
 def _signed(kind: StatementKind[T], value: T, signers: Sequence[Signer], at: datetime, collector: Collector) -> Verified[T]:
@@ -253,7 +261,7 @@ def _side(work: str, name: DeviceName, device: Device | None, collector: Collect
     """One device, as it was kept from a run that was stopped, else as it is read now. What was not reached is tried again."""
     drafts = collector.workspace.drafts
     kept = drafts.side(work, name)
-    if kept and isinstance(kept.seen, Snapshot) and _is_recent(kept.seen, collector.now(), since):
+    if kept and isinstance(kept.seen, Snapshot) and _may_go_on(kept.seen, device, collector, since):
         told(kept, True)
         return kept
     if device is None:
@@ -267,12 +275,19 @@ def _side(work: str, name: DeviceName, device: Device | None, collector: Collect
     return side
 
 
-def _is_recent(snapshot: Snapshot, now: datetime, since: datetime | None) -> bool:
-    return timedelta(0) <= now - snapshot.ended <= KEPT_FOR and (since is None or snapshot.started >= since)
+def _may_go_on(kept: Snapshot, device: Device | None, collector: Collector, since: datetime | None) -> bool:
+    """Whether it is of this visit, and of this device as the inventory and its profile have it now."""
+    if device and (kept.profile_digest != collector.profile(device).digest or asked(device) not in kept.notes):
+        return False
+    return timedelta(0) <= collector.now() - kept.ended <= KEPT_FOR and (since is None or kept.started >= since)
 
 
 def _work(kind: str, names: Sequence[DeviceName]) -> str:
     return f"{kind}-{hashlib.sha256(' '.join(sorted(map(str, names))).encode()).hexdigest()[:32]}"
+
+
+def _closing_work(visit: Visit) -> str:
+    return f"close-{visit.opened.verified.sha256[:32]}"
 
 
 def _in_force(device: Device, collector: Collector) -> InForceThen:

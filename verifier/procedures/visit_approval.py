@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from verifier.compare.accepted import replaced, with_accepted
@@ -15,7 +15,7 @@ from verifier.model.device import Device
 from verifier.model.drift import Drift
 from verifier.model.inventory import Inventory
 from verifier.model.snapshot import Snapshot
-from verifier.model.visit import Outcome, VisitApproved, VisitClosed, VisitDifference
+from verifier.model.visit import Outcome, VisitApproved, VisitClosed, VisitDifference, is_told
 from verifier.model.words import DriftKind
 from verifier.procedures.approve import InForce, Waiting, approve, known, proposal
 from verifier.procedures.approved import approved
@@ -23,7 +23,7 @@ from verifier.procedures.audit import past
 from verifier.procedures.collector import Collector
 from verifier.procedures.judging import TOOL
 from verifier.procedures.visits import Entered, Visit, named_visit
-from verifier.trust.envelope import PAYLOAD_TYPE, seal
+from verifier.trust.envelope import PAYLOAD_TYPE, opened, seal
 from verifier.trust.keys import Signer
 from verifier.trust.statement import BASELINE, VISIT_APPROVED, written
 from verifier.trust.verify import Verified, claimed, verify
@@ -59,7 +59,7 @@ class Approved:
     visit: Visit
     entry: int
     baselines: tuple[tuple[Device, InForce | Waiting | None], ...]
-    """What became of each proposal; None: this key fills no seat for baselines, so it waits."""
+    """What became of each proposal; None: it waits, since this key fills no seat for baselines, or another took its place."""
 
 
 def approving(
@@ -81,7 +81,8 @@ def approving(
     assert closed
     differences = closed.value.differences
     wanted = {_named(each, differences).id for each in ids}
-    wanted |= {each.id for each in differences if all_matched and each.outcome is Outcome.MATCHED}
+    if all_matched:
+        wanted |= _matched(closed.value, wanted)
     accepted = tuple(each for each in differences if each.id in wanted)
     here = {device.name: device for device in inventory.devices}
     following: list[Next] = []
@@ -136,7 +137,10 @@ def _signed(following: Next, signer: Signer, collector: Collector) -> InForce | 
     seats = {seat.role for seat in collector.policy.seats(BASELINE.signed_as)}
     if seats.isdisjoint(collector.policy.roles_of(collector.policy.owner(signer.key_id))):
         return None
-    return approve(following.device, proposal(following.device, collector), signer, collector)
+    waiting = proposal(following.device, collector)
+    if opened(waiting.envelope).payload != written(BASELINE, following.baseline):
+        return None  # somebody proposed another one since, which nobody has seen here
+    return approve(following.device, waiting, signer, collector)
 
 
 def _approvable(word: str, collector: Collector) -> Visit:
@@ -157,6 +161,25 @@ def _named(word: str, differences: Sequence[VisitDifference]) -> VisitDifference
     if len(found) != 1:
         raise UsageError(f"{word!r} stands for {len(found)} differences of this visit", "`crane-verify visit show` names them")
     return found[0]
+
+
+def _matched(closed: VisitClosed, named: Container[str]) -> set[str]:
+    """All that were declared and matched.
+
+    Raises:
+        UsageError: one of them was not as approved before the visit either, so that accepting it accepts what the visit did not
+            do, and nobody named it.
+    """
+    matched = [each for each in closed.differences if each.outcome is Outcome.MATCHED]
+    before = {(each.device, each.drift.item, each.drift.member) for each in closed.before_drift if is_told(each.drift)}
+    for each in matched:
+        drift = each.drift
+        if each.id not in named and (each.device, drift.item, drift.member) in before:
+            raise UsageError(
+                f"{each.name} ({each.device}: {drift.item}: {drift.member}) was not as approved before the visit either",
+                f"look at it, and name it if all of it is meant: --accept {each.name}; else name each of the others",
+            )
+    return {each.id for each in matched}
 
 
 def _next(
