@@ -7,6 +7,7 @@ the tests with CRANE_VERIFY_TRANSCRIPTS=write and read the difference.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -690,6 +691,8 @@ def test_a_check_that_is_stopped_leaves_at_once_and_nothing_half_done(enrolled: 
             stderr=subprocess.PIPE,
             env=enrolled.person.environment,
             text=True,
+            # tests that run in the background of a shell have Ctrl-C ignored, and who types it at a terminal has not
+            preexec_fn=functools.partial(signal.signal, number, signal.SIG_DFL),  # one thread, before exec
         ) as process:
             assert process.stdout
             assert process.stdout.readline().startswith("MATCH  terminal-2/STS-01/card")
