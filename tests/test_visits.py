@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.approval_port import ONE, TWO, Port, port
-from tests.visit_port import WHO, installs, killed, opens, package, recorded, refused
+from tests.visit_port import NEW, WHO, installs, killed, opens, package, recorded, refused
 from verifier.cli import desk, visiting
 from verifier.errors import TrustError
 from verifier.model.visit import Outcome
@@ -495,3 +496,16 @@ def test_log_verify_and_the_auditors_bundle_hold_visits(begun: Port) -> None:
     port.succeeds("check", "STS-01")
     out = port.succeeds("log", "bundle", str(port.folder / "bundle-of-tomorrow"), "--since", "2026-11-23").out
     assert "visit" not in out
+
+
+def test_what_a_visit_installed_is_kept_for_a_restore_kit(port: Port) -> None:
+    profile = port.root / "profiles/test-card.yaml"
+    plain = "files: {paths: [/firmware]}}"
+    assert plain in profile.read_text()
+    profile.write_text(profile.read_text().replace(plain, f"{plain[:-1]}, golden: {{match: [/firmware/**]}}}}"))
+    port.approve()
+    port.succeeds(*opens("--package", str(package(port))))
+    installs(port)
+    assert port.workspace.blobs.find(hashlib.sha256(NEW).hexdigest()) is None
+    port.succeeds("visit", "close", "1", "--yes")
+    assert port.workspace.blobs.find(hashlib.sha256(NEW).hexdigest()) == NEW

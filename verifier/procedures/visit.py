@@ -267,7 +267,8 @@ def _side(work: str, name: DeviceName, device: Device | None, collector: Collect
     if device is None:
         side = Side(name, NotReached("it is not in the inventory any more", collector.now()))
     else:
-        found = read(device, collector.profile(device), collector)
+        # what is read after may become the next baseline, and then its exact bytes are wanted for a restore kit
+        found = read(device, collector.profile(device), collector, golden=since is not None)
         side = Side(name, found if readings_of(found) else NotReached(first_reason(found), found.ended))
         if isinstance(side.seen, Snapshot):
             drafts.keep(work, side)
