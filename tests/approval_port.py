@@ -147,6 +147,11 @@ class Port:
 
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Port:
+    return set_up(tmp_path, monkeypatch)
+
+
+def set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Port:
+    """A port in this folder, its person standing in the workspace; for as long as `monkeypatch` holds."""
     clock = Clock()
     port = Port(tmp_path, clock, monkeypatch)
     for crane in ("STS-01", "STS-02"):
