@@ -143,6 +143,17 @@ def test_every_file_is_covered_by_the_sums_and_only_digests_name_files(whole: Po
     assert by_path["/settings/counter"]["compared"] == "no, it moves by itself"
 
 
+def test_what_a_visit_brought_is_in_the_kit_of_the_baseline_made_of_it(whole: Port) -> None:
+    who = ("--vendor", "Drives Ltd", "--person", "V. Fitter", "--work-order", "WO-17", "--why", "firmware 3.2")
+    whole.succeeds("visit", "open", DEVICE, *who, "--expect", f"{DEVICE}#firmware#/firmware/main.bin", "--yes")
+    (whole.folder / "card/firmware/main.bin").write_bytes(b"firmware 3.2")
+    name = json.loads(whole.succeeds("visit", "list", "--json").out)[0]["visit"]
+    assert "/firmware/main.bin, in any way" in whole.succeeds("visit", "close", name, "--yes").out
+    whole.succeeds("visit", "approve", name, "--all-matched", "--reason", "as ordered", "--yes")
+    kit, _, _ = kit_of(whole, 0)
+    assert (kit / "files" / hashlib.sha256(b"firmware 3.2").hexdigest()).read_bytes() == b"firmware 3.2"
+
+
 def test_a_kit_is_for_nobody_else_on_the_machine(whole: Port) -> None:
     """The password file that the profile names is in it."""
     kit, document, _ = kit_of(whole, 0)

@@ -151,7 +151,7 @@ def closing(
     if not new_baseline:
         for then, now in zip(before.baselines, baselines, strict=True):
             _same_baseline(visit, then, now)
-    sides = _captured(_closing_work(visit), before.devices, here, collector, told, before.at)
+    sides = _captured(_closing_work(visit), before.devices, here, collector, told, before.at, golden=True)
     came = tuple(
         outcomes(then, now, before.expected, collector.workspace.kept_text) for then, now in zip(before.sides, sides, strict=True)
     )
@@ -253,11 +253,21 @@ def _captured(
     collector: Collector,
     told: Told,
     since: datetime | None,
+    golden: bool = False,
 ) -> tuple[Side, ...]:
-    return tuple(_side(work, name, here.get(name), collector, told, since) for name in names)
+    """`golden`: what is read may become the next baseline."""
+    return tuple(_side(work, name, here.get(name), collector, told, since, golden) for name in names)
 
 
-def _side(work: str, name: DeviceName, device: Device | None, collector: Collector, told: Told, since: datetime | None) -> Side:
+def _side(
+    work: str,
+    name: DeviceName,
+    device: Device | None,
+    collector: Collector,
+    told: Told,
+    since: datetime | None,
+    golden: bool,
+) -> Side:
     """One device, as it was kept from a run that was stopped, else as it is read now. What was not reached is tried again."""
     drafts = collector.workspace.drafts
     kept = drafts.side(work, name)
@@ -268,7 +278,7 @@ def _side(work: str, name: DeviceName, device: Device | None, collector: Collect
         side = Side(name, NotReached("it is not in the inventory any more", collector.now()))
     else:
         # what is read after may become the next baseline, and then its exact bytes are wanted for a restore kit
-        found = read(device, collector.profile(device), collector, golden=since is not None)
+        found = read(device, collector.profile(device), collector, golden=golden)
         side = Side(name, found if readings_of(found) else NotReached(first_reason(found), found.ended))
         if isinstance(side.seen, Snapshot):
             drafts.keep(work, side)

@@ -133,7 +133,7 @@ def _of_device(device: str, drifts: list[Drift], beside: dict[tuple[str, str], s
 def _expectation(expectation: Expectation) -> str:
     package = f" (package {expectation.package[:8]})" if expectation.package else ""
     value = expectation.value[:12] if DIGEST.fullmatch(expectation.value) else expectation.value
-    return f"{replace(expectation, value=value)}{package}"
+    return f"{replace(expectation, value=value)}{package}{'' if value else ', in any way'}"
 
 
 def _sides(sides: Iterable[Side], when: str) -> Iterator[Line]:
