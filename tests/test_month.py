@@ -32,6 +32,7 @@ from verifier.model.words import DriftKind, Event, Reason, Verdict
 from verifier.procedures.audit import audit_log, past, reports
 from verifier.procedures.findings import findings
 
+pytestmark = pytest.mark.timeout(400)  # the month is lived through once, before the first test; slower where coverage is measured
 NOON = timedelta(hours=11)
 ORDERED = tuple(f"terminal-2/{crane}/card#/firmware/main.bin" for crane in ("STS-01", "STS-02"))
 CHANGED = f"terminal-2/{SILENT[0]}/card#/settings/hoist.conf"
