@@ -53,7 +53,7 @@ def test_a_workspace_without_a_policy_leads_to_one_that_has_it(tmp_path: Path) -
     assert "crane-verify trust init --name" in refused.err
     again = person.types("init", str(person.workspace))
     assert again.code == 2
-    assert "crane-verify trust init --name" in again.err
+    assert f"crane-verify -w {person.workspace} trust init --name" in again.err
     person.succeeds("trust", "init", "--name", "A. Engineer", "--no-passphrase")
     assert "choose another folder" in person.types("init", str(person.workspace)).err
     person.succeeds("trust", "show")
