@@ -59,7 +59,7 @@ def masks(*values: Value | None, **more: object) -> list[object]:
 @pytest.mark.parametrize(
     ("texts", "rules"),
     [
-        (["a=1\nup=7\n", "up = 9\na=1\n"], [Rule("key-value", only=("/x",), mask=("up",))]),
+        (["a=1\nup=7\n", "up=9\na=1\n"], [Rule("key-value", only=("/x",), mask=("up",))]),
         (["a: 1\nup time: 7\n", "a: 1\nup time: 9\n"], [Rule("key-value", only=("/x",), mask=("up time",), separator=":")]),
         (["[s]\na=1\nt=7\n[t]\nt=7", "[s]\na=1\nt=9\n[t]\nt=7"], [Rule("ini", only=("/x",), mask=("[s] t",))]),
         (['{"a":{"t":1},"b":[2,3]}', '{"b":[2,4],"a":{"t":5}}'], [Rule("json", only=("/x",), mask=("/a/t", "/b/1"))]),

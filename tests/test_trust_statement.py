@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trust_fixtures import baseline, items, nothing_read, report, snapshot
+from tests.trust_fixtures import NOW, baseline, items, nothing_read, report, snapshot
 from verifier.errors import TrustError
 from verifier.model.baseline import Baseline
 from verifier.model.codec import dumps
 from verifier.model.manifest import manifest_sha256
+from verifier.model.policy_record import PolicyRecord, TrustFile
 from verifier.model.snapshot import FactValue, ItemSnapshot, Reading
 from verifier.model.words import Criticality, Evidence, Kind, Verdict
-from verifier.trust.statement import BASELINE, KINDS, NOTHING_READ, REPORT, kind_of, read, written
+from verifier.trust.statement import BASELINE, KINDS, NOTHING_READ, POLICY, REPORT, kind_of, read, written
 
 
 def with_items(*held: ItemSnapshot) -> Baseline:
@@ -207,3 +208,13 @@ def test_kinds_have_their_own_words_and_types() -> None:
 def test_only_reports_name_the_entry_before_them() -> None:
     assert REPORT.previous(report("ab" * 32)) == ("ab" * 32,)
     assert BASELINE.previous(baseline()) == ()
+
+
+def test_a_policy_is_recorded_with_its_files_each_once() -> None:
+    empty = PolicyRecord(NOW, (), "crane-verify 0.1.0", "")
+    with pytest.raises(TrustError, match="holds no file"):
+        written(POLICY, empty)
+    file = TrustFile("1.root.json", "{}")
+    with pytest.raises(TrustError, match=r"1\.root\.json.* stands twice"):
+        written(POLICY, replace(empty, files=(file, file)))
+    assert read(POLICY, written(POLICY, replace(empty, files=(file,)))).files == (file,)
