@@ -535,3 +535,14 @@ def test_the_audit_says_what_is_covered_and_remembers(tmp_path: Path) -> None:
     assert any("entry 0" in finding for finding in audit_log(workspace, UNSIGNED).findings)
     with pytest.raises(TrustError, match="no key that may sign"):
         audit_log(workspace, UNSIGNED, [sign_checkpoint(Checkpoint("x", 1, bytes(32)), STRANGER)])
+
+
+def test_the_roots_that_a_longer_tree_had_are_made_from_its_bundles(tmp_path: Path) -> None:
+    log = long_log(tmp_path / "log", 300)
+    found = log.tree.roots(300, (5, 270))
+    assert found.keys() == {0, 5, 270, 300}
+    for size in (5, 270, 300):
+        growth = Growth()
+        for entries in log.tree.tiles.entries(0, min(size, 256)), log.tree.tiles.entries(1, max(0, size - 256)):
+            assert [tile.width for tile in growth.grow(entries)] in ([], [256])
+        assert found[size] == growth.root()
