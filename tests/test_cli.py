@@ -158,7 +158,8 @@ def test_a_device_that_cannot_be_read_stops_no_other_proposal(desk: Desk) -> Non
     desk.succeeds("trust", "init", "--name", "A. Engineer", "--no-passphrase")
     (desk.folder / "card").rename(desk.folder / "elsewhere")
     typed = desk.types("baseline", "propose", "STS-01", "--reason", "commissioning", "--json")
-    assert typed.code == 2
+    assert typed.code == 4
+    assert "a proposal needs a reason" in desk.types("baseline", "propose", "STS-01", "--reason", " ").err
     assert "card: nothing could be read" in typed.err
     drive, card = typed.document
     assert drive["serial"] == 1

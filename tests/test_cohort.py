@@ -265,6 +265,7 @@ def test_gravest_first_and_in_words() -> None:
         "1 member on 3 devices: 0 the same on all, 1 with an odd one out, 0 without a majority, 101 not read, 3 masked"
     )
     assert "NO MAJORITY  firmware: /x" in [line.text for line in cohort_lines("x", split)]
+    assert any("keeps the text: docs/profiles.md" in line.text for line in cohort_lines("x", split))
     alike = [line.text for line in cohort_lines("x", compared(first[0], first[2]))]
     assert alike[1].startswith("1 member on 2 devices: 1 the same on all")
     assert cohort_document("x", split)["no_majority"][0]["held"][0]["devices"] == ["port/STS-01/plc"]

@@ -183,6 +183,7 @@ def test_each_step_is_shown_then_signed_and_stands_beside_the_drift(port: Port) 
     shown = port.succeeds("finding", "show", found.name[:3]).out
     assert "rejected, T-9, A. Engineer" in shown
     assert "investigating, A. Engineer: asked the vendor" in shown
+    assert "next: put it back as the approved baseline has it; then crane-verify check" in shown
     assert port.succeeds("log", "verify").code == 0
 
 
@@ -227,9 +228,9 @@ def test_a_reason_and_a_ticket_are_needed(port: Port) -> None:
     found = drifting(port)
     assert "Missing option '--ticket'".lower() in port.types("finding", "reject", found.name, "--reason", "x").err.lower()
     empty = port.types("finding", "investigate", found.name, "--reason", " ", "--yes")
-    assert empty.code == 5
-    assert "the step gives no reason" in empty.err
-    assert "names no ticket" in port.types("finding", "accept", found.name, "--reason", "x", "--ticket", " ", "--yes").err
+    assert empty.code == 2
+    assert "--reason is empty" in empty.err
+    assert "--ticket is empty" in port.types("finding", "accept", found.name, "--reason", "x", "--ticket", " ", "--yes").err
     assert entries(port, "finding") == []
     assert port.workspace.baselines.proposed(ONE) is None
 
@@ -239,6 +240,12 @@ def test_an_id_that_is_none_or_that_is_two_is_told(port: Port) -> None:
     for number in range(40):
         member("x", port, f"settings/extra-{number}.conf")
     port.types("check", "STS-01")
+    for step in ("investigate", "accept", "reject"):
+        unsaid = port.types(
+            "finding", step, "zz", "--reason", " ", *(("--ticket", "T-1") if step != "investigate" else ()), "--yes"
+        )
+        assert (unsaid.code, "--reason is empty" in unsaid.err) == (2, True)
+    assert "--ticket is empty" in port.types("finding", "reject", "zz", "--reason", "x", "--ticket", "", "--yes").err
     none = port.types("finding", "show", "zz")
     assert none.code == 2
     assert "no finding 'zz' is known here" in none.err

@@ -192,7 +192,7 @@ def approved_by_two_people(port: Port) -> None:
     assert officer.count(f"reason: accepted of visit {VISIT}: as ordered, WO-17\n") == 10
     assert officer.count(": serial 2, proposed 2026-11-23 13:00 UTC\n") == 10
     assert officer.count("of the record, signed by A. Engineer (engineer), O. Officer (security-officer)") == 10
-    assert "approved: 1 undeclared, 1 different, 14 matched, 3 absent" in port.succeeds("visit", "list").out
+    assert "approved 14 of 16: 1 undeclared, 1 different, 14 matched, 3 absent" in port.succeeds("visit", "list").out
 
 
 def next_night(port: Port) -> None:

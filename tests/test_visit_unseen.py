@@ -41,6 +41,28 @@ def test_what_changed_after_a_no_is_in_the_closing(begun: Port) -> None:
     assert "1 matched" in typed.out
 
 
+def test_what_changed_after_somebody_stopped_at_the_question_is_in_the_closing(begun: Port) -> None:
+    """Who leaves at the question has seen it and has not signed, and the vendor goes on working."""
+    port = begun
+    assert "nobody is at the terminal" in port.types("visit", "close", "1", answers="").err
+    installs(port)
+    typed = port.succeeds("visit", "close", "1", "--yes")
+    assert "gone on with" not in typed.err
+    assert "1 matched" in typed.out
+    assert "next: crane-verify visit approve V-2026-0001" in typed.out
+
+
+def test_a_visit_that_says_too_little_is_refused_before_anything_is_read(port: Port) -> None:
+    port.approve()
+    said = dict(zip(WHO[::2], WHO[1::2], strict=True))
+    for option in ("--vendor", "--person", "--work-order", "--why"):
+        words = [word for pair in (said | {option: " "}).items() for word in pair]
+        typed = port.types("visit", "open", "STS-01", *words, "--yes")
+        assert (typed.code, typed.out) == (2, "")
+        assert f"{option} is empty" in typed.err
+    assert "overdue before it begins" in port.types("visit", "open", "STS-01", *WHO, "--for", "0h", "--yes").err
+
+
 def test_what_changed_after_a_no_is_in_the_opening(port: Port) -> None:
     port.approve()
     assert "read again the next time" in port.types("visit", "open", "STS-01", *WHO, answers="n\n").err
@@ -57,7 +79,7 @@ def test_what_was_read_otherwise_is_not_gone_on_with(begun: Port, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(Drafts, "drop", lambda *_: None)  # stopped before it signed
         assert port.types("visit", "close", "1", answers="n\n").code == 2
-    assert "gone on with" in port.types("visit", "close", "1", answers="").err
+        assert "gone on with" in port.types("visit", "close", "1", answers="").err
     if changed == "address":
         path, old, new = port.root / "inventory.yaml", "../STS-01}", "../STS-02}"
     else:

@@ -59,7 +59,7 @@ def test_a_visit_as_ordered_becomes_the_next_baseline(begun: Port) -> None:
     assert "serial 2 is in force" in approved.out
     assert port.succeeds("check", "STS-01").code == 0
     assert "1 accepted, 0 refused: as ordered" in port.succeeds("visit", "show", "1").out
-    assert "approved: 1 matched" in port.succeeds("visit", "list").out
+    assert "approved 1 of 1: 1 matched" in port.succeeds("visit", "list").out
     assert "WO-17" in port.baseline().reason
     (visit,) = recorded(port)
     assert visit.closed
@@ -303,7 +303,7 @@ def test_what_to_accept_must_be_clear(begun: Port) -> None:
     port.succeeds("visit", "close", "1", "--yes")
     for options in ((), ("--none", "--all-matched")):
         assert "not clear" in refused(port, "visit", "approve", "1", *options, "--reason", "x", "--yes")
-    assert "stands for 0" in refused(port, "visit", "approve", "1", "--accept", "zz", "--reason", "x", "--yes")
+    assert "no difference of this visit" in refused(port, "visit", "approve", "1", "--accept", "zz", "--reason", "x", "--yes")
     assert "no reason" in refused(port, "visit", "approve", "1", "--none", "--reason", " ", "--yes")
     typed = port.types("visit", "approve", "1", "--all-matched", "--reason", "x", answers="n\n")
     assert typed.code == 2

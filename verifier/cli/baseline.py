@@ -72,6 +72,8 @@ def propose_(
     proposing = Proposing(**how, read_from=desk.one_device(ctx, source) if source else None)
     if source and borne:
         raise UsageError("--from-cohort is for what was read of the device itself", "leave --read-from away")
+    if not proposing.reason.strip():
+        raise UsageError("a proposal needs a reason", 'say why with --reason "commissioning, work order 4711"')
     documents: list[object] = []
     failures: list[CraneVerifyError] = []
     inventory = desk.inventory(ctx)

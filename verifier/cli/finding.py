@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import click
 
@@ -110,6 +110,8 @@ def show(ctx: click.Context, word: str, as_json: bool) -> None:
         print_json(document(found))
         return
     _print(found)
+    if following := _next(found):
+        tell(f"next: {following}")
 
 
 @command.command()
@@ -160,6 +162,7 @@ def accept_(
     Example:
       crane-verify finding accept 3f2a91c0 77b0e1d4 --reason "brake pads changed" --ticket T-4711
     """
+    _is_said(("--reason", reason), ("--ticket", ticket))
     chosen = _named(ctx, words)
     may_be_taken(desk.collector(ctx))
     for name in dict.fromkeys(each.device for each in chosen):
@@ -179,6 +182,7 @@ def accept_(
 
 
 def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str, changed_by: str, key: str, yes: bool) -> None:
+    _is_said(("--reason", reason), *((("--ticket", ticket),) if state is State.REJECTED else ()))
     collector = desk.collector(ctx)
     may_be_taken(collector)
     (found,) = _named(ctx, (word,))
@@ -186,6 +190,12 @@ def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str,
     _print_words(reason, ticket, changed_by)
     _ask(yes, f"Sign that it is {WORDS[state]}?")
     _tell(recorded_step(signed_step(found, state, reason, ticket, changed_by, desk.signer(key), collector), collector))
+
+
+def _is_said(*options: tuple[str, str]) -> None:
+    for option, text in options:
+        if not text.strip():
+            raise UsageError(f"{option} is empty", "say it in a few words; it is signed")
 
 
 def _print_words(reason: str, ticket: str, changed_by: str) -> None:
@@ -213,6 +223,23 @@ def _print(finding: Finding) -> None:
     tell(f"changed by: {attribution(finding)}")
     for each in finding.steps:
         tell(f"{local(each.step.at)}  {taken_words(each)}: {each.step.reason}  (entry {each.sequence})")
+
+
+def _next(finding: Finding) -> str:
+    match finding.state:
+        case State.OPEN | State.INVESTIGATING:
+            return (
+                f"crane-verify finding accept {finding.name}, if it is wanted; crane-verify finding reject {finding.name}, if not"
+            )
+        case State.ACCEPTED:
+            device = finding.device
+            return f"crane-verify baseline approve {device}, unless that is done; then crane-verify check {device}"
+        case State.REJECTED:
+            return f"put it back as the approved baseline has it; then crane-verify check {finding.device}"
+        case State.RESOLVED:
+            return ""
+        case _:
+            assert_never(finding.state)
 
 
 def _times(finding: Finding) -> str:

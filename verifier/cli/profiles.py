@@ -8,6 +8,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import json_option, print_json, table, tell
+from verifier.compare.plain import counted
 from verifier.errors import UsageError
 from verifier.model.codec import to_json
 from verifier.model.profile import (
@@ -84,7 +85,7 @@ def validate(ctx: click.Context, files: tuple[Path, ...]) -> None:
     """
     for path in files:
         profile = load_profile_file(path, _own(ctx))
-        tell(f"{path}: {profile.name}, {len(profile.items)} items, in order")
+        tell(f"{path}: {profile.name}, {counted(len(profile.items), 'item')}, in order")
 
 
 def _own(ctx: click.Context) -> Path | None:

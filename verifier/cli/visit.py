@@ -9,7 +9,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import SPAN, json_option, local, print_json, say, table, tell, window_option
-from verifier.cli.visit_approving import approve_, ask
+from verifier.cli.visit_approving import approve_, ask, is_said
 from verifier.cli.watching import watching
 from verifier.errors import UsageError
 from verifier.model.codec import to_json
@@ -111,6 +111,9 @@ def open_(
       crane-verify visit open STS-01 --vendor "Drives Ltd" --person "V. Fitter" --work-order WO-17 --why "brake retuned" \\
         --expect "STS-01/hoist-drive#limits#brake delay=0.4 s"
     """
+    is_said(("--vendor", vendor), *(("--person", each) for each in people), ("--work-order", work_order), ("--why", why))
+    if not span:
+        raise UsageError("the visit is overdue before it begins", "give --for a span, such as 8h")
     inventory, collector = desk.inventory(ctx), desk.collector(ctx)
     may_be_signed(collector)
     devices = inventory.select(words)
@@ -171,6 +174,8 @@ def close(
     assert visit.closed
     tell(f"{visit.name} is closed, entry {visit.closed.sequence} of the record", fg="green")
     _tell_signers(visit)
+    if seen.closed.differences:
+        tell(f"next: crane-verify visit approve {visit.name}; until then what changed is drift")
 
 
 @command.command()
@@ -233,8 +238,12 @@ def list_(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
 
 
 def _state(visit: Visit) -> str:
+    if visit.closed and visit.approved:
+        approval = visit.approved.value
+        of = len(approval.accepted) + len(approval.refused)
+        return f"approved {len(approval.accepted)} of {of}: {sums(visit.closed.value)}"
     if visit.closed:
-        return f"{'approved' if visit.approved else 'closed'}: {sums(visit.closed.value)}"
+        return f"closed: {sums(visit.closed.value)}"
     if visit.is_overdue(desk.now()):
         return f"OVERDUE by {age(visit.opened.value.overdue_at, desk.now())}"
     return f"open since {local(visit.opened.value.at)}"

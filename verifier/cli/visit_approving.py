@@ -9,6 +9,7 @@ import click
 
 from verifier.cli import desk
 from verifier.cli.output import say, tell
+from verifier.compare.plain import counted
 from verifier.errors import UsageError
 from verifier.model.device import Device
 from verifier.procedures.approve import InForce, Waiting
@@ -55,7 +56,8 @@ def approve_(
     tell(f"reason: {reason}")
     ask(yes, "Sign exactly that?", "nothing was recorded or proposed")
     done = approve_visit(seen, desk.signer(key), collector)
-    tell(f"{seen.visit.name} is approved, entry {done.entry} of the record", fg="green")
+    taken = f"{len(seen.accepted)} of {counted(len(seen.accepted) + len(seen.refused), 'change')} approved"
+    tell(f"{seen.visit.name}: {taken}, entry {done.entry} of the record", fg="green")
     for device, outcome in done.baselines:
         _tell_baseline(device, outcome)
     if seen.refused:
@@ -63,10 +65,25 @@ def approve_(
 
 
 def ask(yes: bool, question: str, left: str, forget: Callable[[], None] = lambda: None) -> None:
-    """Ask, where nobody said yes before. At a no, raises `UsageError` after it forgot."""
-    if not yes and not click.confirm(question):
+    """Ask, where nobody said yes before. At a no, raises `UsageError` after it forgot.
+
+    Who stops at the question has seen it and has not agreed either: that is forgotten as well.
+    """
+    try:
+        agreed = yes or click.confirm(question)
+    except click.Abort:
+        forget()
+        raise
+    if not agreed:
         forget()
         raise UsageError("not signed", left)
+
+
+def is_said(*options: tuple[str, str]) -> None:
+    """Before anything is read: what is signed says who comes, and for what. Raises `UsageError`."""
+    for option, text in options:
+        if not text.strip():
+            raise UsageError(f"{option} is empty", "say it in a few words; it is signed")
 
 
 def _tell_baseline(device: Device, outcome: InForce | Waiting | None) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from verifier.collect.connection import CONNECTION
 from verifier.compare.drifts import compare
 from verifier.compare.volatility import ProposedMask, proposed_masks
-from verifier.errors import UsageError
+from verifier.errors import DeviceError, UsageError
 from verifier.model.baseline import Baseline, Moved, Provenance
 from verifier.model.device import Device
 from verifier.model.snapshot import NotAsked, Snapshot, Unread
@@ -59,8 +59,9 @@ def propose(
     `UsageError` where it should not be proposed.
 
     Raises:
-        UsageError: nothing at all could be read, so there is nothing to approve; or the other device it is to be read from is
-            asked other things; or there is no baseline that could be valid beside it.
+        DeviceError: nothing at all could be read, so there is nothing to approve.
+        UsageError: the other device it is to be read from is asked other things; or there is no baseline that could be valid
+            beside it.
     """
     source = _source(device, proposing)
     _can_be_staged(device, proposing, predecessor(device, collector))
@@ -70,7 +71,7 @@ def propose(
         snapshots.append(capture(source, collector, golden=True))
     last = snapshots[-1]
     if not any(readings_of(last)):
-        raise UsageError(f"{source.name}: nothing could be read, so there is nothing to approve", first_reason(last))
+        raise DeviceError(f"{source.name}: nothing could be read, so there is nothing to approve", first_reason(last))
     witness = borne_out(last)
     before = predecessor(device, collector)
     _can_be_staged(device, proposing, before)

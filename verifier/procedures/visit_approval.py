@@ -158,8 +158,10 @@ def _approvable(word: str, collector: Collector) -> Visit:
 
 def _named(word: str, differences: Sequence[VisitDifference]) -> VisitDifference:
     found = [each for each in differences if word and each.id.startswith(word.lower())]
-    if len(found) != 1:
-        raise UsageError(f"{word!r} stands for {len(found)} differences of this visit", "`crane-verify visit show` names them")
+    if not found:
+        raise UsageError(f"no difference of this visit is called {word!r}", "`crane-verify visit show` names them")
+    if len(found) > 1:
+        raise UsageError(f"{word!r} stands for {len(found)} differences of this visit", "give more digits of it")
     return found[0]
 
 

@@ -11,6 +11,10 @@ from verifier.model.device import DeviceName
 from verifier.report.text import Line, Style
 
 NOT_APPROVED = "that all agree does not say that they are as they should be: only a baseline that people signed does"
+OF_ITS_OWN = (
+    "a file that holds a device's own serial number or name is compared around it where it stands in the facts of the inventory "
+    "and the profile keeps the text: docs/profiles.md, `text: keep: true`"
+)
 SHOWN = 100
 """Members without an answer that are listed; more are counted."""
 
@@ -70,6 +74,8 @@ def _lines(name: str, of: Cohort) -> Iterator[Line]:
         yield Line(f"NOT READ  {gap.device}  {gap.item}: {gap.member}: {gap.why}", Style.DOUBT)
     if len(of.not_seen) > SHOWN:
         yield Line(f"and {len(of.not_seen) - SHOWN:,} more: see --json", Style.DOUBT)
+    if any(isinstance(each, NoMajority) for each in of.outcomes):
+        yield Line(OF_ITS_OWN, Style.FAINT)
     yield Line(_sums(of), Style.TITLE)
     yield Line(NOT_APPROVED, Style.FAINT)
 

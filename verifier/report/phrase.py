@@ -27,7 +27,7 @@ NOUNS: Mapping[str, str] = {
 }
 """What one member of an item of this name is called. Other items: nothing, the member's name says it."""
 
-DIGESTS = {"sha256": "content", "normalised sha256": "normalised content"}
+DIGESTS = {"sha256": "content", "normalised sha256": "normalised content", "digest": "content"}
 
 
 def phrase(drift: Drift) -> str:
