@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.card_port import Port as CardPort
 from tests.card_port import founded
 from tests.servers.tsa import Authority, authority
-from tests.trust_fixtures import COLLECTOR, DEVICE, ENGINEER, NOW, OFFICER, OTHER_DEVICE, baseline, report
+from tests.trust_fixtures import COLLECTOR, DEVICE, ENGINEER, NOW, OFFICER, OTHER_DEVICE, baseline, policy_bytes, report
 from tests.witness_fixtures import CLASS, Outside, watched_policy
 from verifier.model.device import DeviceName
 from verifier.model.heartbeat import Heartbeat
@@ -24,7 +24,7 @@ from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.log.bare_stamp import without_certificates
 from verifier.trust.log.sighting import Stamp
 from verifier.trust.log.timestamp import number, time_request
-from verifier.trust.policy import Policy, Quorum, policy_bytes
+from verifier.trust.policy import Policy, Quorum
 from verifier.trust.quorum import Seat
 from verifier.trust.roots import Trusted
 from verifier.trust.statement import BASELINE, HEARTBEAT, REPORT, WITHDRAWAL, written

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER
+from tests.trust_fixtures import COLLECTOR, ENGINEER, OFFICER, policy_bytes
 from tests.trust_fixtures import POLICY as TWO_ROLES
 from verifier.model.device import Device, DeviceName, ImageAddress
 from verifier.procedures.approve import approve, proposal
@@ -15,7 +15,7 @@ from verifier.procedures.due import due
 from verifier.procedures.enrol import Proposing, propose
 from verifier.procedures.fleet import Outcome, check_all
 from verifier.record.workspace import Workspace
-from verifier.trust.policy import Quorum, policy_bytes
+from verifier.trust.policy import Quorum
 from verifier.trust.quorum import Seat
 
 CARD = """\

@@ -24,6 +24,7 @@ from tests.trust_fixtures import (
     SECOND_ENGINEER,
     STRANGER,
     baseline,
+    policy_bytes,
     sealed_baseline,
 )
 from verifier.errors import TrustError, UsageError
@@ -33,7 +34,7 @@ from verifier.procedures.travelling import unpacked
 from verifier.settings.inventory import load_inventory
 from verifier.trust import travelling
 from verifier.trust.envelope import PAYLOAD_TYPE, add_signature, merged, opened, seal
-from verifier.trust.policy import Quorum, policy_bytes
+from verifier.trust.policy import Quorum
 from verifier.trust.quorum import Seat
 from verifier.trust.statement import BASELINE
 from verifier.trust.travelling import FORMAT, KeptText, Travelling, read_travelling, travelling_bytes

@@ -14,7 +14,7 @@ import pytest
 from tests.approval_port import ONE, TWO, Port, port
 from tests.terminal import Typed
 from verifier.errors import RecordError, TrustError, UsageError
-from verifier.model.finding import Finding, FindingStep, State
+from verifier.model.finding import Finding, FindingStep, Said, State
 from verifier.model.report import Report
 from verifier.procedures.accept import accept, accepting
 from verifier.procedures.audit import past
@@ -550,7 +550,7 @@ def test_killed_before_the_step_was_recorded_the_same_command_goes_on(port: Port
 def test_what_was_approved_or_proposed_while_somebody_looked_is_told(port: Port) -> None:
     found = drifting(port)
     device = load_inventory(port.root / "inventory.yaml").select(("STS-01",))[0]
-    seen = accepting(device, (found,), derived(port), "why", "T-1", port.collector)
+    seen = accepting(device, (found,), derived(port), Said("why", "T-1"), port.collector)
     assert accept(seen, port.signer("approver.key"), port.collector)
     with pytest.raises(UsageError, match="or its proposal changed while you looked"):
         accept(seen, port.signer("approver.key"), port.collector)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.roots_fixtures import ENDS, ONE, YEAR, first, following, with_root
-from tests.trust_fixtures import COLLECTOR, NOW, OFFICER, STRANGER, signer
+from tests.trust_fixtures import COLLECTOR, NOW, OFFICER, STRANGER, policy_bytes, signer
 from verifier.errors import TrustError, UsageError
 from verifier.model.policy_record import PolicyRecord, TrustFile
 from verifier.procedures import policy_history
@@ -24,7 +24,7 @@ from verifier.record.workspace import Workspace
 from verifier.settings.secrets import secret_of
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
 from verifier.trust.keys import Signer
-from verifier.trust.policy import Policy, TrustedKey, policy_bytes, policy_for_one
+from verifier.trust.policy import Policy, TrustedKey, policy_for_one
 from verifier.trust.roots.trusted import Trusted, read_trust
 from verifier.trust.statement import HEARTBEAT, POLICY, written
 from verifier.trust.verify import claimed, verify

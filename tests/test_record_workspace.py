@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.trust_fixtures import DEVICE, OTHER_DEVICE, POLICY, sealed_report
+from tests.trust_fixtures import DEVICE, OTHER_DEVICE, POLICY, policy_bytes, sealed_report
 from verifier.errors import RecordError, TrustError
 from verifier.record.workspace import NOT_KEPT, Workspace
-from verifier.trust.policy import policy_bytes
 
 
 def test_where_each_thing_lies(tmp_path: Path) -> None:

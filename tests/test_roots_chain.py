@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.roots_fixtures import ENDS, ONE, TWO, YEAR, altered, first, following, resigned, with_root
-from tests.trust_fixtures import ENGINEER, NOW, OFFICER, POLICY, SECOND_ENGINEER, STRANGER
+from tests.trust_fixtures import ENGINEER, NOW, OFFICER, POLICY, SECOND_ENGINEER, STRANGER, policy_bytes
 from verifier.errors import TrustError
 from verifier.model.policy_record import TrustFile
-from verifier.trust.policy import TrustedKey, policy_bytes
+from verifier.trust.policy import TrustedKey
 from verifier.trust.roots import Trusted, grew_from, read_trust
 from verifier.trust.roots import chain as chain_module
 

@@ -14,11 +14,11 @@ import pytest
 from tests.signers import PQ
 from tests.terminal import Typed
 from tests.test_roots_change import authority
-from tests.trust_fixtures import COLLECTOR, POLICY
+from tests.trust_fixtures import COLLECTOR, POLICY, policy_bytes
 from verifier.cli import desk
 from verifier.cli.main import run
 from verifier.record.workspace import Workspace
-from verifier.trust.policy import Policy, policy_bytes, policy_for_one
+from verifier.trust.policy import Policy, policy_for_one
 
 OFFICER_IS = ("--name", "O. Officer", "--role")
 

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from tests.roots_fixtures import ENDS, ONE, YEAR, first, following
-from tests.trust_fixtures import POLICY
+from tests.trust_fixtures import POLICY, policy_bytes
 from verifier.errors import RecordError, TrustError
 from verifier.model.policy_record import TrustFile
 from verifier.record import trust_folder as module
 from verifier.record.trust_folder import TrustFolder, in_folder, read_one
 from verifier.record.workspace import Workspace
-from verifier.trust.policy import policy_bytes
 from verifier.trust.roots import Trusted
 
 V1 = first(ONE)

@@ -19,12 +19,12 @@ from securesystemslib.dsse import Envelope as TheirEnvelope
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from tests.signers import p256, pq
-from tests.trust_fixtures import NOW, OFFICER, POLICY, SECOND_ENGINEER, baseline, sealed_baseline
+from tests.trust_fixtures import NOW, OFFICER, POLICY, SECOND_ENGINEER, baseline, policy_bytes, sealed_baseline
 from verifier.errors import TrustError
 from verifier.trust.envelope import add_signature, opened
 from verifier.trust.keys import Algorithm
 from verifier.trust.log.note import signed
-from verifier.trust.policy import Policy, Quorum, TrustedKey, policy_bytes, read_policy
+from verifier.trust.policy import Policy, Quorum, TrustedKey, read_policy
 from verifier.trust.quorum import Seat
 from verifier.trust.signers.file import FileSigner
 from verifier.trust.statement import BASELINE

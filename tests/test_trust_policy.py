@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trust_fixtures import COLLECTOR, ENGINEER, NOW, OFFICER, POLICY, STRANGER, sealed_baseline, sealed_report
+from tests.trust_fixtures import COLLECTOR, ENGINEER, NOW, OFFICER, POLICY, STRANGER, policy_bytes, sealed_baseline, sealed_report
 from verifier.errors import TrustError
-from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_bytes, policy_for_one, read_policy
+from verifier.trust.policy import Policy, Quorum, Role, TrustedKey, policy_for_one, read_policy
 from verifier.trust.quorum import Seat, seated
 from verifier.trust.statement import BASELINE, REPORT
 from verifier.trust.verify import verify

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from verifier.model.baseline import Baseline
+from verifier.model.codec import dumps
 from verifier.model.device import DeviceName
 from verifier.model.drift import Difference, Drift
 from verifier.model.manifest import manifest_sha256
@@ -152,3 +153,8 @@ def sealed_baseline(*signers: FileSigner, value: Baseline | None = None) -> byte
 
 def sealed_report(previous: str = "", by: FileSigner = COLLECTOR) -> bytes:
     return seal(written(REPORT, report(previous)), PAYLOAD_TYPE, (by,))
+
+
+def policy_bytes(policy: Policy) -> bytes:
+    """A policy as it stood in its file before there were roots."""
+    return dumps(policy) + b"\n"

@@ -13,7 +13,7 @@ from verifier.cli.output import SPAN, json_option, local, print_json, say, table
 from verifier.cli.watching import watching
 from verifier.compare.plain import counted
 from verifier.errors import UsageError
-from verifier.model.finding import Finding, State, Taken
+from verifier.model.finding import Finding, Said, State, Taken
 from verifier.procedures.accept import Accepting, accept, accepting
 from verifier.procedures.audit import past
 from verifier.procedures.findings import findings, named
@@ -171,7 +171,7 @@ def accept_(
         with watching() as progress:
             collector = desk.collector(ctx, progress, any_hour)
             mine = [each for each in chosen if each.device == name]
-            seen = accepting(device, mine, of_device, reason, ticket, collector, changed_by)
+            seen = accepting(device, mine, of_device, Said(reason, ticket, changed_by), collector)
         _print_accepting(seen)
         _print_words(reason, ticket, changed_by)
         _ask(yes, f"Accept {len(seen.chosen)} of {name}?")
@@ -189,7 +189,7 @@ def _step(ctx: click.Context, word: str, state: State, reason: str, ticket: str,
     _print(found)
     _print_words(reason, ticket, changed_by)
     _ask(yes, f"Sign that it is {WORDS[state]}?")
-    _tell(recorded_step(signed_step(found, state, reason, ticket, changed_by, desk.signer(key), collector), collector))
+    _tell(recorded_step(signed_step(found, state, Said(reason, ticket, changed_by), desk.signer(key), collector), collector))
 
 
 def _is_said(*options: tuple[str, str]) -> None:

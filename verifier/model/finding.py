@@ -34,6 +34,16 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says with a step; it is signed."""
+
+    reason: str
+    ticket: str = ""
+    changed_by: str = ""
+    """Who changed it, as they say; empty: nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
 class FindingStep:
     """What somebody signed about one finding."""
 

@@ -18,7 +18,7 @@ from verifier.errors import DeviceError, UsageError
 from verifier.model.baseline import Baseline, Provenance
 from verifier.model.device import Device
 from verifier.model.drift import Drift
-from verifier.model.finding import Finding, State, Taken
+from verifier.model.finding import Finding, Said, State, Taken
 from verifier.model.snapshot import Snapshot
 from verifier.procedures.approve import signers_waiting
 from verifier.procedures.approved import approved
@@ -51,19 +51,15 @@ class Accepting:
     """Who signed the proposal whose place this one takes, and must sign again."""
     replaces: bytes | None
     """That proposal."""
-    reason: str
-    ticket: str
-    changed_by: str
+    said: Said
 
 
 def accepting(
     device: Device,
     chosen: Sequence[Finding],
     of_device: Sequence[Finding],
-    reason: str,
-    ticket: str,
+    said: Said,
     collector: Collector,
-    changed_by: str = "",
 ) -> Accepting:
     """Read the device again, and make the next baseline of exactly the chosen findings over the one in force.
 
@@ -87,11 +83,11 @@ def accepting(
         if why:
             raise UsageError(f"{device.name}: {why}", hint)
     places = {(each.item, each.member) for each in (*chosen, *beside)}
-    baseline = _next(before, found, places, reason, ticket, collector)
+    baseline = _next(before, found, places, said, collector)
     drifts = compare(before.value.snapshot, baseline.snapshot, collector.workspace.kept_text)
     changes = tuple(each for each in drifts if (each.item, each.member) in places)
     signed = signers_waiting(device, collector) if waiting else ()
-    return Accepting(device, tuple(chosen), beside, before, baseline, changes, signed, waiting, reason, ticket, changed_by)
+    return Accepting(device, tuple(chosen), beside, before, baseline, changes, signed, waiting, said)
 
 
 def accept(seen: Accepting, signer: Signer, collector: Collector) -> tuple[Taken, ...]:
@@ -108,10 +104,7 @@ def accept(seen: Accepting, signer: Signer, collector: Collector) -> tuple[Taken
     envelope = seal(written(BASELINE, seen.baseline), PAYLOAD_TYPE, ())
     proposal = hashlib.sha256(opened(envelope).payload).hexdigest()
     # signed before the lock is taken: a person may be asked to touch a token
-    steps = [
-        signed_step(finding, State.ACCEPTED, seen.reason, seen.ticket, seen.changed_by, signer, collector, proposal)
-        for finding in seen.chosen
-    ]
+    steps = [signed_step(finding, State.ACCEPTED, seen.said, signer, collector, proposal) for finding in seen.chosen]
     with baselines.alone(name):
         in_force = approved(seen.device, collector)
         if in_force.sha256 != seen.before.sha256 or _waiting(seen.device, in_force, collector) != seen.replaces:
@@ -159,9 +152,7 @@ def _beside(
     return tuple(accepted[place] for place in sorted(places))
 
 
-def _next(
-    before: Verified[Baseline], found: Snapshot, places: set[Place], reason: str, ticket: str, collector: Collector
-) -> Baseline:
+def _next(before: Verified[Baseline], found: Snapshot, places: set[Place], said: Said, collector: Collector) -> Baseline:
     members = ", ".join(f"{item}: {member}" for item, member in sorted(places))
     note = f"read again {found.started:%Y-%m-%d %H:%M} UTC, transcript {found.exchange.transcript_sha256[:16]}: {members}"
     return Baseline(
@@ -170,7 +161,7 @@ def _next(
         supersedes=before.sha256,
         proposed=collector.now(),
         not_after=before.value.not_after,
-        reason=f"accepted: {reason.strip()}, {ticket.strip()}",
+        reason=f"accepted: {said.reason.strip()}, {said.ticket.strip()}",
         captures=1,
         moved=(),
         provenance=Provenance(platform.node(), TOOL),

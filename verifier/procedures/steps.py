@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verifier.errors import TrustError
-from verifier.model.finding import Finding, FindingStep, State, Taken
+from verifier.model.finding import Finding, FindingStep, Said, State, Taken
 from verifier.procedures.approve import known
 from verifier.procedures.collector import Collector
 from verifier.trust.envelope import PAYLOAD_TYPE, seal
@@ -30,9 +30,7 @@ def may_be_taken(collector: Collector) -> None:
 def signed_step(
     finding: Finding,
     state: State,
-    reason: str,
-    ticket: str,
-    changed_by: str,
+    said: Said,
     signer: Signer,
     collector: Collector,
     proposal: str = "",
@@ -52,11 +50,11 @@ def signed_step(
         finding.digest,
         finding.seen,
         state,
-        reason.strip(),
+        said.reason.strip(),
         collector.now(),
-        ticket.strip(),
+        said.ticket.strip(),
         proposal,
-        changed_by.strip(),
+        said.changed_by.strip(),
     )
     sealed = seal(written(FINDING, step), PAYLOAD_TYPE, (signer,))
     try:

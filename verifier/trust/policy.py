@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from verifier.errors import TrustError
-from verifier.model.codec import CodecError, dumps, loads
+from verifier.model.codec import CodecError, loads
 from verifier.trust.keys import Algorithm, PublicKey
 from verifier.trust.quorum import Seat, seated
 from verifier.trust.statement import BASELINE, FINDING, KINDS, REPORT, VISIT_APPROVED, VISIT_OPENED, WITHDRAWAL
@@ -138,11 +138,6 @@ class Policy:
 
 SIGNED = {kind.signed_as for kind in KINDS} | {CHANGE, CHECKPOINT}
 """What a quorum can be for."""
-
-
-def policy_bytes(policy: Policy) -> bytes:
-    """The policy as it stands in its file: one line."""
-    return dumps(policy) + b"\n"
 
 
 def read_policy(data: bytes) -> Policy:
